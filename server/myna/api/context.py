@@ -1,0 +1,40 @@
+"""What the routes of one app share."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from starlette.requests import Request
+
+from myna.auth import Keyring
+from myna.errors import Overloaded
+from myna.scheduling.residents import Residents
+from myna.settings import Settings
+
+
+@dataclass(slots=True)
+class Context:
+    """The app's parts, as `create_app` put them together."""
+
+    settings: Settings
+    keyring: Keyring
+    residents: Residents | None = None
+    """None until the models are loaded."""
+
+    def loaded(self) -> Residents:
+        """The models.
+
+        Raises:
+            Overloaded: they are still being loaded.
+        """
+        if self.residents is None:
+            raise Overloaded("The models are still loading; /ready tells when.", retry_after_s=1.0)
+        return self.residents
+
+
+def context(request: Request) -> Context:
+    """The context of the app that serves `request`."""
+    found = request.app.state.context
+    if not isinstance(found, Context):
+        raise TypeError("the app was not made by create_app")
+    return found

@@ -1,0 +1,88 @@
+"""GET /models, /models/{id}, /audio/models, /audio/voices: what this server has."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter, Request
+from starlette.responses import Response
+
+from myna.api.context import context
+from myna.api.names import VOICES
+from myna.api.responses import json_response
+from myna.errors import MethodNotAllowed, ModelNotFound, NotImplementedHere
+from myna.scheduling.residents import Residents
+
+router = APIRouter(tags=["models"])
+
+
+def _listed(residents: Residents) -> list[dict[str, object]]:
+    return [
+        {"id": name, "object": "model", "created": resident.created, "owned_by": "myna"}
+        for shelf in (residents.stt, residents.tts)
+        for name, resident in shelf.names()
+    ]
+
+
+@router.get("/models", summary="Models, by every name that they answer to")
+async def models(request: Request) -> Response:
+    """OpenAI's names, ids of cards and their aliases."""
+    return json_response({"object": "list", "data": _listed(context(request).loaded())})
+
+
+@router.get("/models/{model:path}", summary="One model")
+async def model(request: Request, model: str) -> Response:
+    """A model by any of its names; a slash in it may be percent-encoded or not."""
+    for entry in _listed(context(request).loaded()):
+        if str(entry["id"]).lower() == model.lower():
+            return json_response(entry)
+    raise ModelNotFound(model)
+
+
+@router.delete("/models/{model:path}", include_in_schema=False)
+async def delete_model(request: Request, model: str) -> Response:
+    """The hosted API deletes fine-tuned models only; there are none here."""
+    known = {str(entry["id"]).lower() for entry in _listed(context(request).loaded())}
+    if model.lower() not in known:
+        raise ModelNotFound(model)
+    raise MethodNotAllowed(f"The model `{model}` belongs to this server and cannot be deleted.")
+
+
+@router.get("/audio/models", summary="Models as Open WebUI asks for them; no key needed")
+async def audio_models(request: Request) -> Response:
+    """Only ids."""
+    listed = _listed(context(request).loaded())
+    return json_response({"models": [{"id": entry["id"]} for entry in listed]})
+
+
+@router.get("/audio/voices", summary="Voices; no key needed")
+async def voices(request: Request) -> Response:
+    """OpenAI's names first, then the engines' own."""
+    residents = context(request).loaded().tts.residents
+    own = [
+        {
+            "id": voice.id,
+            "name": voice.name,
+            "language": voice.language,
+            "model": resident.id,
+        }
+        for resident in residents
+        for voice in resident.service.engine.voices
+        if voice.id not in VOICES
+    ]
+    openai = [{"id": name, "name": name.capitalize()} for name in VOICES] if residents else []
+    return json_response({"voices": openai + own})
+
+
+@router.post("/audio/voices", include_in_schema=False)
+@router.delete("/audio/voices/{voice}", include_in_schema=False)
+@router.api_route(
+    "/audio/voice_consents", methods=["GET", "POST"], include_in_schema=False
+)
+@router.api_route(
+    "/audio/voice_consents/{consent}", methods=["GET", "POST", "DELETE"], include_in_schema=False
+)
+async def custom_voices(request: Request) -> Response:
+    """Part of the hosted API that is not here yet."""
+    del request
+    raise NotImplementedHere(
+        "Custom voices are not available on this server; GET /v1/audio/voices lists what is."
+    )

@@ -1,0 +1,208 @@
+"""POST /audio/speech."""
+
+from __future__ import annotations
+
+import base64
+import json
+import math
+import re
+from collections.abc import AsyncIterator
+from typing import Any, Literal, cast, get_args
+
+from fastapi import APIRouter, Request
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from starlette.requests import ClientDisconnect
+from starlette.responses import Response
+
+from myna.api.context import Context, context
+from myna.api.names import TTS_1_VOICES, TTS_NAMES, VOICES
+from myna.api.responses import LiveStream, event, primed, unless_gone
+from myna.audio.encode import SpeechFormat, content_type
+from myna.engines.contract import Synthesizer, Voice
+from myna.errors import BadRequest, ClientGone, MynaError, PayloadTooLarge, envelope
+from myna.scheduling.speaking import SpeechService, Utterance
+from myna.text.sentences import speakable
+
+router = APIRouter(tags=["audio"])
+
+_AUDIO_TOKENS_PER_S = 20
+"""The hosted gpt-4o-mini-tts bills about 1,200 audio tokens a minute."""
+_BODY_LIMIT_BYTES = 1024 * 1024
+
+
+class VoiceObject(BaseModel):
+    """`{"id": …}`, the hosted form of a custom voice."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    id: str = Field(min_length=1)
+
+
+class SpeechRequest(BaseModel):
+    """Body of a speech request; fields it does not know are ignored, as clients send many."""
+
+    model_config = ConfigDict(extra="ignore", strict=True)
+
+    model: str | None = None
+    input: str
+    voice: str | VoiceObject | None = None
+    instructions: str | None = Field(None, max_length=4096)
+    response_format: SpeechFormat | None = None
+    speed: float | None = Field(None, ge=0.25, le=4.0)
+    stream_format: Literal["audio", "sse"] | None = None
+
+    @field_validator("speed")
+    @classmethod
+    def _finite(cls, value: float | None) -> float | None:
+        if value is not None and not math.isfinite(value):
+            raise ValueError("must be a finite number")
+        return value
+
+
+@router.post(
+    "/audio/speech",
+    summary="Text to speech",
+    openapi_extra={
+        "requestBody": {
+            "required": True,
+            "content": {"application/json": {"schema": SpeechRequest.model_json_schema()}},
+        }
+    },
+)
+async def speech(request: Request) -> Response:
+    """Speak a text; the audio is sent while it is made."""
+    shared = context(request)
+    residents = shared.loaded()
+    body = _parsed(await _read(request))
+    model = request.path_params.get("deployment") or body.model
+    if not model:
+        raise BadRequest("you must provide a model parameter", param="model")
+    service = residents.speaker(model, strict=shared.settings.strict).service
+    utterance = Utterance(
+        text=_text(body.input, shared),
+        voice=_voice(body.voice, model, service.engine, strict=shared.settings.strict),
+        speed=body.speed or 1.0,
+        format=body.response_format or "mp3",
+    )
+    if body.stream_format == "sse":
+        events = await unless_gone(request, primed(_events(service, utterance)))
+        return LiveStream(events, media_type="text/event-stream; charset=utf-8")
+    audio = await unless_gone(request, primed(_audio(service, utterance)))
+    return LiveStream(audio, media_type=content_type(utterance.format))
+
+
+async def _read(request: Request) -> bytes:
+    """The body, up to a limit far above any text that is accepted."""
+    held = bytearray()
+    try:
+        async for chunk in request.stream():
+            held += chunk
+            if len(held) > _BODY_LIMIT_BYTES:
+                raise PayloadTooLarge(_BODY_LIMIT_BYTES, len(held))
+    except ClientDisconnect as gone:
+        raise ClientGone("the client closed the connection") from gone
+    return bytes(held)
+
+
+def _parsed(raw: bytes) -> SpeechRequest:
+    try:
+        content: Any = json.loads(raw)
+    except (ValueError, RecursionError) as broken:
+        raise BadRequest(
+            "We could not parse the JSON body of your request; send a JSON object with "
+            "model, input and voice."
+        ) from broken
+    if not isinstance(content, dict):
+        raise BadRequest("The body must be a JSON object with model, input and voice.")
+    try:
+        return SpeechRequest.model_validate(content)
+    except ValidationError as invalid:
+        first = invalid.errors(include_url=False, include_input=False)[0]
+        param = str(first["loc"][0]) if first["loc"] else None
+        raise BadRequest(f"Invalid '{param}': {_problem(param, first['msg'])}", param=param) from None
+
+
+def _problem(param: str | None, message: str) -> str:
+    hints = {
+        "voice": f"give a name such as {', '.join(VOICES[:3])}, or an object with only `id`",
+        "response_format": f"use one of {', '.join(get_args(SpeechFormat))}",
+        "speed": "give a number from 0.25 to 4.0",
+        "stream_format": "use audio or sse",
+    }
+    return hints.get(param or "", message[:1].lower() + message[1:])
+
+
+def _text(text: str, shared: Context) -> str:
+    limit = shared.settings.max_input_chars
+    if re.search("[\ud800-\udfff]", text):
+        raise BadRequest("Invalid 'input': it holds half of a surrogate pair.", param="input")
+    if len(text) > limit:
+        raise BadRequest(
+            f"Invalid 'input': string too long. Expected a string with maximum length {limit}, "
+            f"but got a string with length {len(text)} instead; send it in parts.",
+            param="input",
+            code="string_above_max_length",
+        )
+    if not speakable(text):
+        raise BadRequest(
+            "Invalid 'input': there is nothing to say; give some words.",
+            param="input",
+            code="empty_string" if not text else None,
+        )
+    return text
+
+
+def _voice(
+    asked: str | VoiceObject | None, model: str, engine: Synthesizer, *, strict: bool
+) -> Voice:
+    name = (asked.id if isinstance(asked, VoiceObject) else asked) or VOICES[0]
+    for voice in engine.voices:
+        if name.lower() in (voice.id.lower(), voice.name.lower()):
+            return voice
+    known = name.lower() in VOICES
+    hosted = TTS_1_VOICES if model.startswith("tts-1") and model in TTS_NAMES else VOICES
+    if strict and (not known or name not in hosted):
+        raise BadRequest(
+            f"Invalid 'voice': '{name}' is not a voice of this model; use one of "
+            f"{', '.join(sorted(hosted))}; GET /v1/audio/voices lists the engine's own.",
+            param="voice",
+        )
+    position = VOICES.index(name.lower()) if known else 0
+    return engine.voices[position % len(engine.voices)]
+
+
+async def _audio(service: SpeechService, utterance: Utterance) -> AsyncIterator[bytes]:
+    async for spoken in service.speak(utterance):
+        if spoken.data:
+            yield spoken.data
+
+
+async def _events(service: SpeechService, utterance: Utterance) -> AsyncIterator[bytes]:
+    """Base64 deltas, then `done` with usage; a failure behind the first becomes an error event."""
+    seconds = 0.0
+    begun = False
+    try:
+        async for spoken in service.speak(utterance):
+            seconds += spoken.seconds
+            if spoken.data:
+                audio = base64.b64encode(spoken.data).decode()
+                yield event({"type": "speech.audio.delta", "audio": audio})
+                begun = True
+    except MynaError as error:
+        if not begun:
+            raise
+        yield event(envelope(error))
+        return
+    usage = _usage(utterance.text, seconds)
+    yield event({"type": "speech.audio.done", "usage": usage})
+
+
+def _usage(text: str, seconds: float) -> dict[str, int]:
+    """Tokens as a bill would count them: words and marks in, audio out."""
+    words = cast("list[str]", re.findall(r"\w+|[^\w\s]", text))
+    spoken = math.ceil(seconds * _AUDIO_TOKENS_PER_S)
+    return {
+        "input_tokens": len(words),
+        "output_tokens": spoken,
+        "total_tokens": len(words) + spoken,
+    }

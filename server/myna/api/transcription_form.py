@@ -1,0 +1,219 @@
+"""From a form to what is asked of the engine: every field of a transcription request."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import cast
+
+from myna.api.forms import Form, Upload
+from myna.api.names import DIARIZE_NAMES, STT_NAMES, hosted_formats
+from myna.audio.windows import Cutting
+from myna.engines.contract import DecodingOptions, Transcriber
+from myna.errors import BadRequest, NotImplementedHere
+from myna.text.formats import Granularity, ResponseFormat
+from myna.text.languages import language_code, language_name
+from myna.text.transcript import Task
+
+FORMATS = ("json", "text", "srt", "verbose_json", "vtt", "diarized_json")
+
+_LEAST_SPEECH_S = 0.1
+_CHUNKING = {"type", "threshold", "prefix_padding_ms", "silence_duration_ms"}
+
+
+@dataclass(frozen=True, slots=True)
+class TranscriptionForm:
+    """A transcription or translation request, read and checked."""
+
+    file: Upload
+    model: str
+    """As the client wrote it."""
+    format: ResponseFormat
+    granularities: frozenset[Granularity]
+    logprobs: bool
+    stream: bool
+    options: DecodingOptions
+    cutting: Cutting
+
+
+def read(form: Form, *, model: str, task: Task, engine: Transcriber, beam_size: int, strict: bool
+) -> TranscriptionForm:
+    """Check every field and put it in our terms.
+
+    Raises:
+        BadRequest: a field is missing, malformed, out of range, or beyond what the model does.
+        NotImplementedHere: speaker labels, which this server does not have.
+    """
+    if form.file is None:
+        raise BadRequest("you must provide a file to transcribe in the form field `file`", param="file")
+    format_ = _format(form, model, task, strict=strict)
+    granularities = _granularities(form, format_, strict=strict)
+    logprobs = "logprobs" in _each(form, "include", ("logprobs",))
+    temperature = form.number("temperature", 0.0, 1.0) or 0.0
+    _refuse_speakers(form)
+    language, candidates = _languages(form, task, engine)
+    if task == "translate" and not engine.translates:
+        raise BadRequest(
+            f"The model `{engine.name}` only knows English and cannot translate; "
+            "serve a multilingual Whisper such as whisper-base.",
+            param="model",
+            code="unsupported_model",
+        )
+    options = DecodingOptions(
+        task=task,
+        language=language,
+        candidates=candidates,
+        prompt=form.text("prompt"),
+        hotwords=_hotwords(form),
+        temperature=temperature,
+        beam_size=beam_size,
+        word_timestamps="word" in granularities,
+        token_logprobs=logprobs and format_ == "json",
+    )
+    return TranscriptionForm(
+        file=form.file,
+        model=model,
+        format=format_,
+        granularities=granularities,
+        logprobs=options.token_logprobs,
+        stream=form.boolean("stream") or False,
+        options=options,
+        cutting=_cutting(form),
+    )
+
+
+def _format(form: Form, model: str, task: Task, *, strict: bool) -> ResponseFormat:
+    allowed = FORMATS if task == "transcribe" else FORMATS[:-1]
+    asked = form.choice("response_format", allowed) or "json"
+    hosted = hosted_formats(model)
+    if strict and model in STT_NAMES and asked not in hosted:
+        use = "' or '".join(name for name in FORMATS if name in hosted)
+        raise BadRequest(
+            f"response_format '{asked}' is not compatible with model '{model}'. Use '{use}' instead.",
+            param="response_format",
+            code="unsupported_value",
+        )
+    if asked == "diarized_json":
+        raise NotImplementedHere(
+            "This server does not label speakers yet; use response_format json, text, srt, vtt or "
+            "verbose_json.",
+            param="response_format",
+        )
+    if strict and model in DIARIZE_NAMES and form.nested("chunking_strategy") is None:
+        raise BadRequest(
+            "chunking_strategy is required for diarization models",
+            param="chunking_strategy",
+            code="invalid_value",
+        )
+    return cast("ResponseFormat", asked)
+
+
+def _granularities(form: Form, format_: str, *, strict: bool) -> frozenset[Granularity]:
+    """Only verbose_json has room for them; elsewhere they are ignored, or refused in strict mode."""
+    asked = _each(form, "timestamp_granularities", ("word", "segment"))
+    if asked and format_ != "verbose_json":
+        if strict:
+            raise BadRequest(
+                "response_format must be verbose_json if timestamp_granularities[] is provided",
+                param="timestamp_granularities",
+            )
+        return frozenset()
+    found: set[Granularity] = {"word" if name == "word" else "segment" for name in asked}
+    return frozenset(found or {"segment"}) if format_ == "verbose_json" else frozenset()
+
+
+def _each(form: Form, name: str, allowed: tuple[str, ...]) -> list[str]:
+    given = form.texts(name)
+    for value in given:
+        if value not in allowed:
+            raise BadRequest(
+                f"Invalid value: '{value}'. Supported values are: {', '.join(map(repr, allowed))}.",
+                param=name,
+                code="invalid_value",
+            )
+    return given
+
+
+def _refuse_speakers(form: Form) -> None:
+    names = form.texts("known_speaker_names")
+    references = form.texts("known_speaker_references")
+    if len(names) != len(references) or len(names) > 4:
+        raise BadRequest(
+            "known_speaker_names and known_speaker_references must have the same length, at most 4",
+            param="known_speaker_names",
+        )
+    if names:
+        raise NotImplementedHere(
+            "This server does not label speakers yet; leave out known_speaker_names.",
+            param="known_speaker_names",
+        )
+
+
+def _languages(form: Form, task: Task, engine: Transcriber) -> tuple[str | None, frozenset[str]]:
+    """The one language that was named, or the several to choose from."""
+    language = language_code(form.text("language") or "")
+    listed = [language_code(text, param="languages") for text in form.texts("languages")]
+    several = frozenset(code for code in listed if code)
+    if language is None and len(several) == 1:
+        language = next(iter(several))
+    if language is not None and language not in engine.languages:
+        if task == "translate" and not engine.translates:
+            return None, frozenset()
+        raise BadRequest(
+            f"The model `{engine.name}` does not know {language_name(language)}; "
+            "leave out language, or serve a multilingual model.",
+            param="language",
+            code="invalid_value",
+        )
+    return language, several & engine.languages
+
+
+def _hotwords(form: Form) -> tuple[str, ...]:
+    """Keywords of the hosted API, and the extension `hotwords` (words, or one text with commas)."""
+    keywords = form.texts("keywords")
+    for keyword in keywords:
+        if any(mark in keyword for mark in "<>\r\n"):
+            raise BadRequest(
+                "keywords must be single lines without < or >", param="keywords", code="invalid_value"
+            )
+    hotwords = [part.strip() for text in form.texts("hotwords") for part in text.split(",")]
+    return tuple(word for word in [*keywords, *hotwords] if word)
+
+
+def _cutting(form: Form) -> Cutting:
+    """`auto` and nothing are our own choice of windows; `server_vad` is done as asked."""
+    strategy = form.nested("chunking_strategy")
+    if strategy is None or strategy == "auto":
+        return Cutting(least_speech_s=_LEAST_SPEECH_S)
+    if isinstance(strategy, str) or strategy.get("type") != "server_vad":
+        raise _bad_chunking("must be `auto` or an object with type `server_vad`")
+    if unknown := set(strategy) - _CHUNKING:
+        raise _bad_chunking(f"does not have the key {sorted(unknown)[0]}")
+    return Cutting(
+        threshold=_bounded(strategy, "threshold", 0.5, 0.0, 1.0),
+        lead_s=_bounded(strategy, "prefix_padding_ms", 300, 0, 10_000) / 1000,
+        pause_s=_bounded(strategy, "silence_duration_ms", 200, 0, 30_000) / 1000,
+        least_speech_s=_LEAST_SPEECH_S,
+    )
+
+
+def _bounded(
+    strategy: Mapping[str, object], key: str, default: float, least: float, most: float
+) -> float:
+    value = strategy.get(key, default)
+    if value is None:
+        return default
+    try:
+        number = float(str(value)) if not isinstance(value, bool) else math.nan
+    except ValueError:
+        number = math.nan
+    if not least <= number <= most:
+        raise _bad_chunking(f"needs {key} between {least:g} and {most:g}")
+    return number
+
+
+def _bad_chunking(problem: str) -> BadRequest:
+    return BadRequest(
+        f"chunking_strategy {problem}", param="chunking_strategy", code="invalid_value"
+    )

@@ -1,0 +1,182 @@
+"""POST /audio/transcriptions and /audio/translations."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+from fastapi import APIRouter, Request
+from starlette.responses import Response
+
+from myna.api import transcription_form
+from myna.api.context import Context, context
+from myna.api.forms import Form, read_form, read_json_form
+from myna.api.names import LISTS_LANGUAGES, counts_duration
+from myna.api.responses import DONE, LiveStream, event, primed, unless_gone
+from myna.api.transcription_form import TranscriptionForm
+from myna.errors import BadRequest, MynaError, envelope
+from myna.scheduling.transcription import Progress, Transcription, TranscriptionService
+from myna.text.formats import delta_event, done_event, render
+from myna.text.transcript import Task, Transcript
+
+router = APIRouter(tags=["audio"])
+
+_BODY = {
+    "requestBody": {
+        "required": True,
+        "content": {
+            "multipart/form-data": {
+                "schema": {
+                    "type": "object",
+                    "required": ["file", "model"],
+                    "properties": {
+                        "file": {"type": "string", "format": "binary"},
+                        "model": {"type": "string", "default": "whisper-1"},
+                        "language": {"type": "string"},
+                        "prompt": {"type": "string"},
+                        "response_format": {
+                            "type": "string",
+                            "enum": list(transcription_form.FORMATS),
+                            "default": "json",
+                        },
+                        "temperature": {"type": "number", "minimum": 0, "maximum": 1},
+                        "timestamp_granularities[]": {
+                            "type": "array",
+                            "items": {"type": "string", "enum": ["word", "segment"]},
+                        },
+                        "include[]": {
+                            "type": "array",
+                            "items": {"type": "string", "enum": ["logprobs"]},
+                        },
+                        "stream": {"type": "boolean", "default": False},
+                    },
+                }
+            }
+        },
+    }
+}
+
+
+@router.post("/audio/transcriptions", openapi_extra=_BODY, summary="Speech to text")
+async def transcriptions(request: Request) -> Response:
+    """Transcribe a recording in the language that is spoken."""
+    return await _answer(request, "transcribe")
+
+
+@router.post("/audio/translations", openapi_extra=_BODY, summary="Speech to English text")
+async def translations(request: Request) -> Response:
+    """Transcribe a recording of any language in English."""
+    return await _answer(request, "translate")
+
+
+async def _answer(request: Request, task: Task) -> Response:
+    shared = context(request)
+    residents = shared.loaded()
+    form = await _form(request, shared)
+    streaming = False
+    try:
+        model = request.path_params.get("deployment") or form.text("model")
+        if not model:
+            raise BadRequest("you must provide a model parameter", param="model")
+        service = residents.transcriber(model, strict=shared.settings.strict).service
+        asked = transcription_form.read(
+            form,
+            model=model,
+            task=task,
+            engine=service.engine,
+            beam_size=shared.settings.beam_size,
+            strict=shared.settings.strict,
+        )
+        if asked.stream:
+            events = await unless_gone(request, primed(_events(form, service, asked)))
+            streaming = True
+            return LiveStream(events, media_type="text/event-stream; charset=utf-8")
+        return await unless_gone(request, _whole(service, asked))
+    finally:
+        if not streaming:
+            await form.close()
+
+
+async def _form(request: Request, shared: Context) -> Form:
+    settings = shared.settings
+    if request.headers.get("content-type", "").startswith("application/json"):
+        return await read_json_form(
+            request.stream(), request.headers,
+            limit_bytes=settings.max_upload_bytes, spool_dir=settings.spool_dir,
+        )
+    return await read_form(
+        request.stream(), request.headers,
+        limit_bytes=settings.max_upload_bytes, spool_dir=settings.spool_dir,
+    )
+
+
+async def _whole(service: TranscriptionService, asked: TranscriptionForm) -> Response:
+    transcription = await service.open(asked.file.fd, asked.options, asked.cutting)
+    transcript = await transcription.run()
+    rendered = render(
+        transcript,
+        asked.format,
+        granularities=asked.granularities,
+        usage="duration" if counts_duration(asked.model) else "tokens",
+        output_tokens=_output_tokens(service, transcript),
+        logprobs=asked.logprobs,
+        languages=asked.model in LISTS_LANGUAGES,
+    )
+    return Response(rendered.body, media_type=rendered.content_type)
+
+
+async def _events(
+    form: Form, service: TranscriptionService, asked: TranscriptionForm
+) -> AsyncIterator[bytes]:
+    """Deltas as windows finish, one `done` with the whole text, `[DONE]`.
+
+    A failure before the first delta is raised, one behind it becomes an error event.
+    """
+    begun = False
+    try:
+        transcription = await service.open(asked.file.fd, asked.options, asked.cutting)
+        async for delta in _deltas(transcription, logprobs=asked.logprobs):
+            begun = True
+            yield delta
+        transcript = transcription.transcript
+        yield event(
+            done_event(
+                transcript,
+                output_tokens=_output_tokens(service, transcript),
+                logprobs=asked.logprobs,
+                languages=asked.model in LISTS_LANGUAGES,
+            )
+        )
+        yield DONE
+    except MynaError as error:
+        if not begun:
+            raise
+        yield event(envelope(error))
+    finally:
+        await form.close()
+
+
+async def _deltas(transcription: Transcription, *, logprobs: bool) -> AsyncIterator[bytes]:
+    """The text as it becomes final; joined, the deltas are the text of `done`."""
+    begun = False
+    held = ""
+    async for progress in transcription.progress():
+        text = held + _text(progress)
+        if not begun:
+            text = text.lstrip()
+        # Space at the end stays back: if nothing follows, it is no part of the whole text.
+        held = text[len(text.rstrip()) :]
+        text = text.rstrip()
+        if text:
+            tokens = [token for segment in progress.segments for token in segment.logprobs]
+            yield event(delta_event(text, tokens if logprobs else None))
+            begun = True
+    if not begun:
+        yield event(delta_event("", [] if logprobs else None))
+
+
+def _text(progress: Progress) -> str:
+    return "".join(segment.text for segment in progress.segments)
+
+
+def _output_tokens(service: TranscriptionService, transcript: Transcript) -> int:
+    return service.engine.count_tokens(transcript.segments)

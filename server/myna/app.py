@@ -1,0 +1,159 @@
+"""`create_app`: the only place where all parts meet."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import AsyncIterator, Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager, suppress
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.middleware.cors import CORSMiddleware
+from starlette.responses import Response
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from myna import __version__
+from myna.api import health, models, speech, transcriptions
+from myna.api.context import Context
+from myna.api.responses import failure
+from myna.auth import Keyring
+from myna.errors import BadRequest, MethodNotAllowed, MynaError, NotFound, Unauthorized
+from myna.loading import Loader, ModelPlan
+from myna.scheduling.residents import Residents
+from myna.settings import Settings
+from myna.telemetry import Telemetry
+
+_log = logging.getLogger("myna.app")
+
+PREFIXES = ("/v1", "", "/openai/v1", "/openai/deployments/{deployment}")
+"""Where the routes answer: OpenAI's place, clients that leave `/v1` off, and Azure's two."""
+OPEN_PATHS = frozenset({"/health", "/ready", "/audio/models", "/audio/voices"})
+"""What needs no key when read: probes, and what Open WebUI asks for without one."""
+
+
+def create_app(
+    settings: Settings,
+    plan: ModelPlan,
+    *,
+    on_failure: Callable[[Exception], None] | None = None,
+) -> FastAPI:
+    """The server as an ASGI app. Models are loaded when it starts, while `/health` already answers.
+
+    `on_failure` is called if they cannot be loaded; without it the failure is only logged and
+    `/ready` stays at 503.
+    """
+    shared = Context(settings, Keyring.load(settings.api_keys, settings.api_keys_file))
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        threads = ThreadPoolExecutor(plan.front_threads, thread_name_prefix="myna-front")
+        loading = asyncio.create_task(_load(shared, Loader(settings, plan, threads), on_failure))
+        try:
+            yield
+        finally:
+            loading.cancel()
+            with suppress(asyncio.CancelledError):
+                await loading
+            if shared.residents is not None:
+                await asyncio.to_thread(shared.residents.close)
+            threads.shutdown(wait=False, cancel_futures=True)
+
+    app = FastAPI(
+        title="Myna",
+        version=__version__,
+        description="OpenAI's Audio API on local models.",
+        lifespan=lifespan,
+    )
+    app.state.context = shared
+    for prefix in PREFIXES:
+        for module in (transcriptions, speech, models):
+            app.include_router(module.router, prefix=prefix, include_in_schema=prefix == "/v1")
+    app.include_router(health.router)
+    app.include_router(health.router, prefix="/v1", include_in_schema=False)
+    _handle_errors(app)
+    app.add_middleware(_Gate, keyring=shared.keyring)
+    _allow_origins(app, settings.cors_origins)
+    app.add_middleware(Telemetry)
+    return app
+
+
+async def _load(
+    shared: Context, loader: Loader, on_failure: Callable[[Exception], None] | None
+) -> None:
+    started_s = time.perf_counter()
+    work = asyncio.ensure_future(asyncio.to_thread(loader.load))
+    try:
+        shared.residents = await asyncio.shield(work)
+    except asyncio.CancelledError:
+        # Loading cannot be interrupted inside a native library: wait, then give it back.
+        residents: Residents = await work
+        residents.close()
+        raise
+    except Exception as error:
+        _log.error("cannot start: %s", error)  # noqa: TRY400 - the user needs the sentence
+        _log.debug("cannot start", exc_info=error)
+        if on_failure is not None:
+            on_failure(error)
+        return
+    _log.info("ready after %.1f s", time.perf_counter() - started_s)
+
+
+class _Gate:
+    """Asks for a key before anything of the request is read."""
+
+    def __init__(self, app: ASGIApp, keyring: Keyring) -> None:
+        self._app = app
+        self._keyring = keyring
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Let the request in, or answer 401."""
+        if scope["type"] == "http" and not _is_open(scope):
+            try:
+                scope.setdefault("state", {})["key_name"] = self._keyring.admit(
+                    Request(scope).headers
+                )
+            except Unauthorized as error:
+                await failure(error)(scope, receive, send)
+                return
+        await self._app(scope, receive, send)
+
+
+def _is_open(scope: Scope) -> bool:
+    path = scope["path"].removeprefix("/v1")
+    return scope["method"] in {"GET", "HEAD"} and path in OPEN_PATHS
+
+
+def _allow_origins(app: FastAPI, origins: tuple[str, ...]) -> None:
+    if origins:
+        app.add_middleware(
+            CORSMiddleware,
+            allow_origins=list(origins),
+            allow_methods=["*"],
+            allow_headers=["*"],
+            expose_headers=["X-Request-ID", "openai-processing-ms", "retry-after"],
+        )
+
+
+def _handle_errors(app: FastAPI) -> None:
+    async def known(_: Request, error: Exception) -> Response:
+        return failure(error if isinstance(error, MynaError) else NotFound(str(error)))
+
+    async def by_status(request: Request, error: Exception) -> Response:
+        status = error.status_code if isinstance(error, HTTPException) else 500
+        where = f"({request.method} {request.url.path})"
+        if status == 405:
+            return failure(MethodNotAllowed(f"Not allowed to {request.method} on this path {where}"))
+        if status == 404:
+            return failure(NotFound(f"Invalid URL {where}"))
+        return failure(BadRequest(str(getattr(error, "detail", "bad request"))))
+
+    async def invalid(_: Request, error: Exception) -> Response:
+        return failure(BadRequest(f"Invalid request: {error}"))
+
+    app.add_exception_handler(MynaError, known)
+    app.add_exception_handler(HTTPException, by_status)
+    app.add_exception_handler(RequestValidationError, invalid)

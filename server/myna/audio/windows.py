@@ -1,0 +1,260 @@
+"""Cutting a stream of audio into windows of at most 30 s, at pauses, as it arrives.
+
+The windower is pure: blocks of samples with their speech probabilities go in, windows come out. It
+holds at most one window of audio, so its memory does not grow with the recording.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from myna.audio.decode import PcmStream
+from myna.engines.contract import SAMPLE_RATE_HZ, Samples, Window
+from myna.errors import AudioTooShort
+
+FRAME = 512
+"""Samples that one speech probability stands for: 32 ms at 16 kHz, as Silero was trained."""
+MINIMUM_S = 0.1
+"""The hosted API refuses shorter audio."""
+_READ_S = 16.0
+_EARLIEST_CUT = 0.5
+
+
+class SpeechProbabilities(Protocol):
+    """How likely it is that somebody speaks, frame by frame, over blocks that arrive in order."""
+
+    def probabilities(self, samples: Samples) -> NDArray[np.float32]:
+        """One value per complete frame of what has been given so far."""
+        ...
+
+    def flush(self) -> NDArray[np.float32]:
+        """The value of the last, incomplete frame, if there is one."""
+        ...
+
+
+class Loudness:
+    """Stands in for voice activity where it is turned off: everything but digital silence counts."""
+
+    def __init__(self, floor_dbfs: float = -60.0) -> None:
+        self._floor = 10 ** (floor_dbfs / 20)
+        self._rest: Samples = np.zeros(0, np.float32)
+
+    def probabilities(self, samples: Samples) -> NDArray[np.float32]:
+        """1.0 for a frame whose RMS is above the floor, else 0.0."""
+        held = np.concatenate([self._rest, samples])
+        whole = len(held) // FRAME * FRAME
+        self._rest = held[whole:]
+        rms = np.sqrt(np.mean(held[:whole].reshape(-1, FRAME) ** 2, axis=1))
+        return (rms > self._floor).astype(np.float32)
+
+    def flush(self) -> NDArray[np.float32]:
+        """The value of what is left over."""
+        if len(self._rest) == 0:
+            return np.zeros(0, np.float32)
+        return self.probabilities(np.zeros(FRAME - len(self._rest), np.float32))
+
+
+@dataclass(frozen=True, slots=True)
+class Cutting:
+    """Where windows begin and end."""
+
+    threshold: float = 0.5
+    """A frame at least this likely starts speech; 0.15 less keeps it going (Silero's hysteresis)."""
+    lead_s: float = 0.4
+    """Audio kept before the first speech, so that a soft onset is not lost."""
+    tail_s: float = 0.4
+    """Audio kept after the last speech."""
+    pause_s: float = 2.0
+    """A pause this long ends a window."""
+    longest_s: float = 30.0
+    """Whisper's window."""
+    least_speech_s: float = 0.0
+    """A window with less speech than this is dropped as a click."""
+
+    @property
+    def keep_threshold(self) -> float:
+        """Speech goes on while frames stay above this."""
+        return max(self.threshold - 0.15, 0.01)
+
+
+class Windower:
+    """Blocks in, windows out."""
+
+    def __init__(self, cutting: Cutting) -> None:
+        self._cutting = cutting
+        self._longest = int(cutting.longest_s * SAMPLE_RATE_HZ) // FRAME
+        self._pause = max(1, round(cutting.pause_s * SAMPLE_RATE_HZ / FRAME))
+        self._lead = round(cutting.lead_s * SAMPLE_RATE_HZ / FRAME)
+        self._tail = round(cutting.tail_s * SAMPLE_RATE_HZ / FRAME)
+        self._frames: list[NDArray[np.float32]] = []
+        """Pending audio, one frame each; begins with the open window, or with its possible lead."""
+        self._speech: list[float] = []
+        """Speech probability of each pending frame; below the threshold it is set to 0."""
+        self._first = 0
+        """Index in the recording of the first pending frame."""
+        self._open = False
+        self._silent = 0
+        """Frames without speech at the end of the open window."""
+        self._rest: Samples = np.zeros(0, np.float32)
+
+    def feed(self, samples: Samples, probabilities: NDArray[np.float32]) -> list[Window]:
+        """Take the next block and the probabilities of the frames that it completed."""
+        held = np.concatenate([self._rest, samples])
+        whole = len(probabilities) * FRAME
+        self._rest = held[whole:]
+        found: list[Window] = []
+        for frame, probability in zip(
+            held[:whole].reshape(-1, FRAME), probabilities.tolist(), strict=True
+        ):
+            found += self._step(frame, probability)
+        return found
+
+    def finish(self, probabilities: NDArray[np.float32]) -> list[Window]:
+        """The recording is over; `probabilities` is what its last, incomplete frame came to."""
+        left = len(self._rest)
+        padded = np.zeros(FRAME * len(probabilities), np.float32)
+        padded[:left] = self._rest[: len(padded)]
+        self._rest = np.zeros(0, np.float32)
+        found = self.feed(padded, probabilities)
+        end = self._first * FRAME + len(self._frames) * FRAME - (len(padded) - left)
+        if self._open:
+            found += self._close(min(len(self._frames), self._spoken_until() + self._tail))
+        return [_until(window, end) for window in found]
+
+    def _step(self, frame: Samples, probability: float) -> list[Window]:
+        cutting = self._cutting
+        bar = cutting.keep_threshold if self._open and not self._silent else cutting.threshold
+        speaks = probability >= bar
+        self._frames.append(frame)
+        self._speech.append(probability if speaks else 0.0)
+        if not self._open:
+            if speaks:
+                self._open, self._silent = True, 0
+            else:
+                self._drop(len(self._frames) - self._lead)
+            return []
+        self._silent = 0 if speaks else self._silent + 1
+        if self._silent >= self._pause:
+            return self._close(min(len(self._frames), self._spoken_until() + self._tail))
+        if len(self._frames) >= self._longest:
+            return self._split()
+        return []
+
+    def _spoken_until(self) -> int:
+        """Index just behind the last pending frame with speech."""
+        return len(self._speech) - self._silent
+
+    def _drop(self, count: int) -> None:
+        if count > 0:
+            del self._frames[:count]
+            del self._speech[:count]
+            self._first += count
+
+    def _close(self, end: int) -> list[Window]:
+        """End the open window before pending frame `end`; what follows may lead the next one in."""
+        found = self._window(end)
+        self._drop(max(end, len(self._frames) - self._lead))
+        self._open, self._silent = False, 0
+        return found
+
+    def _split(self) -> list[Window]:
+        """The window is full: cut it at its best pause and go on with the rest."""
+        end, resume = self._best_cut()
+        found = self._window(end)
+        self._drop(resume)
+        self._open = any(self._speech)
+        self._silent = 0
+        if self._open:
+            spoken = np.flatnonzero(self._speech)
+            self._silent = len(self._speech) - 1 - int(spoken[-1])
+        return found
+
+    def _window(self, end: int) -> list[Window]:
+        spoken = sum(1 for value in self._speech[:end] if value) * FRAME / SAMPLE_RATE_HZ
+        if end == 0 or spoken == 0 or spoken < self._cutting.least_speech_s:
+            return []
+        samples = np.concatenate(self._frames[:end])
+        return [Window(samples, self._first * FRAME / SAMPLE_RATE_HZ)]
+
+    def _best_cut(self) -> tuple[int, int]:
+        """Where the full window ends, and where the next one starts, in pending frames.
+
+        The longest pause in the window's later half, a later one where two are alike; where nobody
+        pauses, the quietest moment.
+        """
+        earliest = int(len(self._frames) * _EARLIEST_CUT)
+        best: tuple[float, int, int] | None = None
+        for start, end in _pauses(self._speech):
+            if end > earliest and end - start >= 3:
+                score = (end - start) * FRAME / SAMPLE_RATE_HZ + start / len(self._frames) * 0.5
+                best = max(best or (score, start, end), (score, start, end))
+        if best is None:
+            quiet = earliest + _quietest(self._frames[earliest:])
+            return quiet, quiet
+        _, start, end = best
+        middle = (start + end) // 2
+        return min(start + self._tail, max(middle, start + 1)), max(
+            end - self._lead, min(middle, end)
+        )
+
+
+def _until(window: Window, end: int) -> Window:
+    """The window without what lies behind sample `end` of the recording (padding, not audio)."""
+    start = round(window.start_s * SAMPLE_RATE_HZ)
+    return Window(window.samples[: end - start], window.start_s)
+
+
+def _pauses(speech: list[float]) -> Iterator[tuple[int, int]]:
+    """Runs of frames without speech, as (first, behind the last)."""
+    silent = np.array([0, *(1 if value == 0 else 0 for value in speech), 0])
+    edges = np.flatnonzero(np.diff(silent))
+    yield from ((int(a), int(b)) for a, b in list(pairwise(edges))[::2])
+
+
+def _quietest(frames: list[NDArray[np.float32]]) -> int:
+    """Index of the quietest frame, smoothed over a fifth of a second."""
+    energy = np.array([float(np.mean(frame**2)) for frame in frames])
+    smooth = np.convolve(energy, np.ones(7) / 7, mode="same")
+    margin = min(3, (len(frames) - 1) // 2)
+    return margin + int(np.argmin(smooth[margin : len(frames) - margin]))
+
+
+class WindowStream:
+    """A recording as windows, produced when asked for: decode, find speech, cut.
+
+    `next` blocks (decoding and voice activity are work), so it is called from a thread.
+    """
+
+    def __init__(self, pcm: PcmStream, speech: SpeechProbabilities, cutting: Cutting) -> None:
+        self._pcm = pcm
+        self._speech = speech
+        self._windower = Windower(cutting)
+        self.samples_read = 0
+        """Samples decoded so far, 16 kHz."""
+        self.finished = False
+
+    @property
+    def seconds_read(self) -> float:
+        """Audio decoded so far, in seconds."""
+        return self.samples_read / SAMPLE_RATE_HZ
+
+    def next(self) -> list[Window]:
+        """Windows that the next stretch of audio completed, maybe none; `finished` tells the end."""
+        block = self._pcm.read(int(_READ_S * SAMPLE_RATE_HZ))
+        self.samples_read += len(block)
+        if len(block):
+            return self._windower.feed(block, self._speech.probabilities(block))
+        self.finished = True
+        if self.seconds_read < MINIMUM_S:
+            raise AudioTooShort(MINIMUM_S)
+        return self._windower.finish(self._speech.flush())
+
+    def close(self) -> None:
+        """Stop decoding; from any thread."""
+        self._pcm.close()

@@ -1,0 +1,169 @@
+"""What an engine is: the whole of what scheduling and the edge know of models.
+
+A `Transcriber` turns windows of audio into segments, a `Synthesizer` turns pieces of text into
+audio. Both are called from worker threads, several at a time, and never from the event loop.
+They raise `myna.errors` and nothing of HTTP.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from myna.text.transcript import Segment, Task
+
+SAMPLE_RATE_HZ = 16_000
+"""Rate of every sample that enters a transcriber."""
+
+Samples = NDArray[np.float32]
+"""Mono audio, shape (n_samples,), float32 in [-1, 1]."""
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """A stretch of audio that is decoded in one go: at most 30 s."""
+
+    samples: Samples
+    """Shape (n_samples,), 16 kHz."""
+    start_s: float
+    """Where it begins in the request's audio, in seconds."""
+
+    @property
+    def seconds(self) -> float:
+        """Length in seconds."""
+        return len(self.samples) / SAMPLE_RATE_HZ
+
+
+@dataclass(frozen=True, slots=True)
+class DecodingOptions:
+    """How the windows of one request are decoded."""
+
+    task: Task = "transcribe"
+    language: str | None = None
+    """Whisper's code, or None to detect it on the request's first window."""
+    candidates: frozenset[str] = frozenset()
+    """Codes that detection chooses from; empty for all."""
+    prompt: str | None = None
+    """Text that came before, as a hint to style and spelling."""
+    hotwords: tuple[str, ...] = ()
+    """Words that are likely to be said."""
+    temperature: float = 0.0
+    """0 for beam search with Whisper's fallback ladder, otherwise this value only."""
+    beam_size: int = 5
+    word_timestamps: bool = False
+    token_logprobs: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class WindowResult:
+    """What one window said."""
+
+    segments: tuple[Segment, ...]
+    language: str
+    """Given or detected."""
+    rest_from_s: float | None = None
+    """Where the engine stopped because the window held more text than one decoding can write, in
+    seconds of the recording; the caller sends the rest as a window of its own."""
+
+
+@dataclass(eq=False, slots=True)
+class WindowJob:
+    """A window on its way through an engine."""
+
+    window: Window
+    options: DecodingOptions
+    state: object | None = None
+    """The engine's own notes: features, earlier attempts, the next step of the fallback ladder."""
+
+
+class Transcriber(Protocol):
+    """Speech to text."""
+
+    name: str
+    """The card's id, or what the user named."""
+    languages: frozenset[str]
+    """Codes that `DecodingOptions.language` may take."""
+    translates: bool
+    """Whether it can turn speech of any language into English text."""
+    workers: int
+    """How many threads may call `run` at the same time."""
+
+    def prompt_tokens(self, options: DecodingOptions) -> int:
+        """How many text tokens the prompt and hotwords of `options` come to."""
+        ...
+
+    def count_tokens(self, segments: Sequence[Segment]) -> int:
+        """How many text tokens the segments were written with."""
+        ...
+
+    def prepare(self, job: WindowJob) -> None:
+        """The part of the work that needs no engine (features); called from any thread."""
+        ...
+
+    def batch_key(self, job: WindowJob) -> Hashable:
+        """Only jobs with equal keys share a batch."""
+        ...
+
+    def cost_s(self, job: WindowJob) -> float:
+        """Audio-seconds that the job occupies, padding included."""
+        ...
+
+    def run(self, jobs: Sequence[WindowJob]) -> Sequence[WindowResult | WindowJob | Exception]:
+        """Decode a batch. For each job, in order: its result; or a job to be queued again (the next
+        step of the fallback ladder); or the error that this job alone met."""
+        ...
+
+    def warm_up(self) -> None:
+        """Run once on made-up audio so that the first client does not wait for lazy set-up."""
+        ...
+
+    def close(self) -> None:
+        """Free the memory."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Voice:
+    """A voice that a synthesizer speaks with."""
+
+    id: str
+    """Native name, such as `en_US-joe-medium` or `af_heart`."""
+    name: str
+    """For people."""
+    language: str
+    """BCP 47, such as `en-US`."""
+    speaker: int | None = None
+    """Number of the speaker inside a voice that has several."""
+
+
+class Synthesizer(Protocol):
+    """Text to speech."""
+
+    name: str
+    """The card's id, or what the user named."""
+    sample_rate_hz: int
+    """Rate of what `synthesize` yields."""
+    voices: Sequence[Voice]
+    """At least one; the first is the default."""
+    workers: int
+    """How many threads may call `synthesize` at the same time."""
+
+    def synthesize(self, text: str, voice: Voice, speed: float) -> Iterator[Samples]:
+        """Speak one piece of text: blocks of samples at `sample_rate_hz`, as they are made.
+
+        `speed` is 0.25 to 4 and does not change the pitch. Text with nothing to say (only
+        punctuation or emoji) yields nothing.
+        """
+        ...
+
+    def warm_up(self) -> None:
+        """Speak one word so that the first client does not wait for lazy set-up."""
+        ...
+
+    def close(self) -> None:
+        """Free the memory."""
+        ...

@@ -1,0 +1,54 @@
+"""Which device and number format an engine runs on. Decisions are pure; what is there is an argument."""
+
+from __future__ import annotations
+
+import os
+from typing import Literal
+
+DeviceChoice = Literal["auto", "cpu", "cuda"]
+Device = Literal["cpu", "cuda"]
+
+_PREFERRED = {
+    "cpu": ("int8", "int8_float32", "float32"),
+    "cuda": ("float16", "int8_float16", "bfloat16", "float32"),
+}
+
+
+def choose_device(asked: DeviceChoice, cuda_devices: int) -> Device:
+    """`auto` takes a GPU where one is found.
+
+    Raises:
+        ValueError: `cuda` was asked for and there is none.
+    """
+    if asked == "cuda" and cuda_devices == 0:
+        raise ValueError(
+            "device is set to cuda but no CUDA device is found; "
+            "install the extra myna[cuda] and a driver, or use --device cpu"
+        )
+    if asked == "auto":
+        return "cuda" if cuda_devices else "cpu"
+    return asked
+
+
+def choose_compute_type(asked: str, device: Device, supported: set[str]) -> str:
+    """`auto` takes the fastest format of good accuracy that the device supports.
+
+    Raises:
+        ValueError: the format asked for is not supported there.
+    """
+    if asked == "auto":
+        return next(name for name in (*_PREFERRED[device], "default") if name in {*supported, "default"})
+    if asked not in supported:
+        raise ValueError(
+            f"compute type {asked} is not supported on {device}; it takes {', '.join(sorted(supported))}"
+        )
+    return asked
+
+
+def choose_threads(asked: int) -> int:
+    """0 means every core that this process may use."""
+    if asked > 0:
+        return asked
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1

@@ -1,0 +1,271 @@
+"""The engine itself: a batch of windows in, their segments out."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import ctranslate2
+import numpy as np
+from ctranslate2.models import Whisper, WhisperGenerationResult
+from faster_whisper.feature_extractor import FeatureExtractor
+from numpy.typing import NDArray
+
+from myna.engines.contract import (
+    SAMPLE_RATE_HZ,
+    DecodingOptions,
+    Window,
+    WindowJob,
+    WindowResult,
+)
+from myna.engines.devices import DeviceChoice, choose_compute_type, choose_device
+from myna.engines.whisper.fallback import Attempt, Step, best, next_step
+from myna.engines.whisper.reading import Reading, read_words
+from myna.engines.whisper.vocabulary import Vocabulary
+from myna.engines.whisper.windowing import FRAMES_PER_S, FULL_FRAMES, Sizing, token_budget
+from myna.errors import EngineFailure
+from myna.text.transcript import Segment
+
+_MAX_LENGTH = 448
+"""Whisper's text context, in tokens."""
+_BEST_OF = 5
+"""Samples drawn where the temperature is above zero, as openai/whisper does."""
+_FIRST_TIMESTAMP_WITHIN = 50
+"""The first timestamp lies in the first second, in steps of 20 ms (openai/whisper's default)."""
+_HOP = SAMPLE_RATE_HZ // FRAMES_PER_S
+
+Features = NDArray[np.float32]
+
+
+@dataclass(slots=True)
+class _Work:
+    """The engine's notes on one job."""
+
+    step: Step
+    features: Features | None = None
+    """Shape (n_mels, frames)."""
+    encoded: NDArray[np.float32] | None = None
+    """Encoder output, shape (frames / 2, d_model), kept while the same frames are tried again."""
+    language: str | None = None
+    attempts: list[Attempt] = field(default_factory=list[Attempt])
+
+
+class WhisperTranscriber:
+    """A Whisper model in CTranslate2's format."""
+
+    def __init__(
+        self,
+        folder: Path,
+        name: str,
+        *,
+        device: DeviceChoice = "auto",
+        compute_type: str = "auto",
+        workers: int = 1,
+        threads_per_worker: int = 1,
+        sizing: Sizing | None = None,
+    ) -> None:
+        """Load the model of `folder`.
+
+        Raises:
+            ValueError: the device or the compute type is not to be had here.
+            RuntimeError: CTranslate2 cannot read the folder.
+        """
+        chosen = choose_device(device, ctranslate2.get_cuda_device_count())
+        supported = set(ctranslate2.get_supported_compute_types(chosen))
+        self.name = name
+        self.device = chosen
+        self.compute_type = choose_compute_type(compute_type, chosen, supported)
+        self.workers = workers if chosen == "cpu" else 1
+        self._model = Whisper(
+            str(folder),
+            device=chosen,
+            compute_type=self.compute_type,
+            inter_threads=self.workers,
+            intra_threads=threads_per_worker,
+        )
+        multilingual = bool(self._model.is_multilingual)
+        self.translates = multilingual
+        self._vocabulary = Vocabulary(folder, multilingual=multilingual)
+        known = self._vocabulary.language_tokens.values() if multilingual else ("en",)
+        self.languages = frozenset(known)
+        self._extractor = FeatureExtractor(feature_size=int(self._model.n_mels))
+        self._sizing = sizing or Sizing()
+
+    def prompt_tokens(self, options: DecodingOptions) -> int:
+        """How many tokens the prompt and hotwords come to."""
+        return len(self._vocabulary.context(options))
+
+    def count_tokens(self, segments: Sequence[Segment]) -> int:
+        """Text tokens, timestamps not counted."""
+        eot = self._vocabulary.base.eot
+        return sum(1 for segment in segments for token in segment.tokens if token < eot)
+
+    def prepare(self, job: WindowJob) -> None:
+        """Compute the window's log-mel features."""
+        self._features(job, self._work(job))
+
+    def batch_key(self, job: WindowJob) -> Hashable:
+        """Windows of one length, prompt length, temperature and beam can be decoded together."""
+        work = self._work(job)
+        context = self._vocabulary.context(job.options)
+        return (self._frames(job, work), len(context), work.step.temperature, job.options.beam_size)
+
+    def cost_s(self, job: WindowJob) -> float:
+        """Length of what the encoder reads."""
+        return self._frames(job, self._work(job)) / FRAMES_PER_S
+
+    def run(self, jobs: Sequence[WindowJob]) -> list[WindowResult | WindowJob | Exception]:
+        """Encode, detect languages where they are not given, decode, judge, and time words."""
+        works = [self._work(job) for job in jobs]
+        try:
+            encoded = self._encode(jobs, works)
+            self._detect(jobs, works, encoded)
+            attempts = self._generate(jobs, works, encoded)
+            outcomes = [self._judge(*row) for row in zip(jobs, works, attempts, strict=True)]
+            return self._read(jobs, works, encoded, outcomes)
+        except RuntimeError as failure:
+            return [EngineFailure(f"{self.name} failed on this audio: {failure}") for _ in jobs]
+
+    def warm_up(self) -> None:
+        """Decode a second of faint noise."""
+        noise = np.random.default_rng(0).standard_normal(SAMPLE_RATE_HZ).astype(np.float32) * 1e-3
+        self.run([WindowJob(Window(noise, 0.0), DecodingOptions(beam_size=1))])
+
+    def close(self) -> None:
+        """Give the memory back."""
+        self._model.unload_model()
+
+    def _work(self, job: WindowJob) -> _Work:
+        if not isinstance(job.state, _Work):
+            options = job.options
+            step = Step(options.temperature, full_length=not self._sizing.enabled)
+            job.state = _Work(step, language=options.language if self.translates else "en")
+        return job.state
+
+    def _frames(self, job: WindowJob, work: _Work) -> int:
+        if work.step.full_length:
+            return FULL_FRAMES
+        return self._sizing.frames(job.window.seconds)
+
+    def _features(self, job: WindowJob, work: _Work) -> Features:
+        frames = self._frames(job, work)
+        if work.features is None or work.features.shape[1] != frames:
+            # Silence is put behind the audio, not behind its features: zeros there are a sound
+            # that the model has never heard, and the error rate shows it.
+            wanted = frames * _HOP
+            samples = job.window.samples[:wanted]
+            padded = np.pad(samples, (0, wanted - len(samples)))
+            work.features = self._extractor(padded)[:, :frames].astype(np.float32)
+            work.encoded = None
+        return work.features
+
+    def _encode(self, jobs: Sequence[WindowJob], works: Sequence[_Work]) -> ctranslate2.StorageView:
+        rows = [self._features(job, work) for job, work in zip(jobs, works, strict=True)]
+        kept = [work.encoded for work in works if work.encoded is not None]
+        if len(kept) == len(works):
+            return _view(np.stack(kept))
+        encoded = self._model.encode(_view(np.stack(rows)))
+        if self.device == "cpu":
+            for work, row in zip(works, np.array(encoded), strict=True):
+                work.encoded = row
+        return encoded
+
+    def _detect(
+        self, jobs: Sequence[WindowJob], works: Sequence[_Work], encoded: ctranslate2.StorageView
+    ) -> None:
+        if all(work.language for work in works):
+            return
+        found = self._model.detect_language(encoded)
+        for job, work, ranked in zip(jobs, works, found, strict=True):
+            codes = [self._vocabulary.language_tokens[token] for token, _ in ranked]
+            wanted = [code for code in codes if code in job.options.candidates]
+            work.language = work.language or (wanted or codes)[0]
+
+    def _generate(
+        self, jobs: Sequence[WindowJob], works: Sequence[_Work], encoded: ctranslate2.StorageView
+    ) -> list[Attempt]:
+        step, options = works[0].step, jobs[0].options
+        prompts = [
+            self._vocabulary.prompt(job.options, work.language or "en")
+            for job, work in zip(jobs, works, strict=True)
+        ]
+        frames = self._frames(jobs[0], works[0])
+        budget = _budget(frames, len(prompts[0]))
+        sampling = (
+            {"beam_size": 1, "num_hypotheses": _BEST_OF, "sampling_topk": 0}
+            | {"sampling_temperature": step.temperature}
+            if step.temperature > 0
+            else {"beam_size": options.beam_size, "patience": 1}
+        )
+        results = self._model.generate(
+            encoded,
+            prompts,
+            max_length=max(2 * budget, len(prompts[0]) + budget),
+            return_scores=True,
+            return_no_speech_prob=True,
+            suppress_tokens=self._vocabulary.suppressed,
+            max_initial_timestamp_index=_FIRST_TIMESTAMP_WITHIN,
+            **sampling,
+        )
+        full = frames == FULL_FRAMES
+        return [self._attempt(result, step, budget, full_length=full) for result in results]
+
+    def _attempt(
+        self, result: WhisperGenerationResult, step: Step, budget: int, *, full_length: bool
+    ) -> Attempt:
+        tokens = tuple(result.sequences_ids[0])
+        # CTranslate2's score is the mean over the tokens; Whisper's counts the end token too.
+        avg_logprob = result.scores[0] * len(tokens) / (len(tokens) + 1)
+        return Attempt(
+            tokens=tokens,
+            text=self._vocabulary.text(tokens),
+            temperature=step.temperature,
+            avg_logprob=avg_logprob,
+            no_speech_prob=result.no_speech_prob,
+            cut_off=len(tokens) >= budget,
+            full_length=full_length,
+        )
+
+    def _judge(self, job: WindowJob, work: _Work, attempt: Attempt) -> Attempt | WindowJob:
+        work.attempts.append(attempt)
+        step = next_step(attempt, job.options.temperature)
+        if step is None:
+            return best(work.attempts)
+        work.step = step
+        return job
+
+    def _read(
+        self,
+        jobs: Sequence[WindowJob],
+        works: Sequence[_Work],
+        encoded: ctranslate2.StorageView,
+        outcomes: Sequence[Attempt | WindowJob],
+    ) -> list[WindowResult | WindowJob | Exception]:
+        readings = {
+            row: Reading(job, work.language or "en", outcome, self._vocabulary)
+            for row, (job, work, outcome) in enumerate(zip(jobs, works, outcomes, strict=True))
+            if isinstance(outcome, Attempt)
+        }
+        timed = [row for row, reading in readings.items() if reading.wants_alignment]
+        if timed:
+            view = encoded if len(timed) == len(jobs) else _view(np.array(encoded)[timed])
+            read_words(self._model, view, [readings[row] for row in timed])
+        for row in readings:
+            works[row].features = works[row].encoded = None
+        return [
+            readings[row].result() if isinstance(outcome, Attempt) else outcome
+            for row, outcome in enumerate(outcomes)
+        ]
+
+
+def _budget(frames: int, prompt_length: int) -> int:
+    """How many tokens may be written: by duration, and at most half of Whisper's text context."""
+    by_duration = token_budget(frames / FRAMES_PER_S)
+    return min(by_duration, _MAX_LENGTH // 2, _MAX_LENGTH - prompt_length)
+
+
+def _view(array: NDArray[np.float32]) -> ctranslate2.StorageView:
+    return ctranslate2.StorageView.from_array(np.ascontiguousarray(array, dtype=np.float32))
+
+

@@ -1,0 +1,182 @@
+"""From resolved models to residents: engines built, warmed, and put behind their schedulers."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable
+from concurrent.futures import Executor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, TypeVar
+
+from myna.api.names import STT_NAMES, TTS_NAMES
+from myna.audio.decode import DecodeLimits, Decoder
+from myna.audio.vad import SpeechDetector, VadModel
+from myna.audio.windows import Loudness, SpeechProbabilities
+from myna.engines.contract import Samples, Synthesizer, Transcriber, WindowJob, WindowResult
+from myna.engines.devices import choose_threads
+from myna.scheduling.queue import FairQueue
+from myna.scheduling.residents import Resident, Residents, Shelf
+from myna.scheduling.speaking import PieceJob, PieceRunner, SpeechService
+from myna.scheduling.transcription import TranscriptionService
+from myna.scheduling.workers import Workers
+from myna.settings import Settings
+
+EngineName = Literal["whisper", "piper", "kokoro", "fake"]
+_Engine = TypeVar("_Engine", Transcriber, Synthesizer)
+_Service = TypeVar("_Service", TranscriptionService, SpeechService)
+
+_log = logging.getLogger("myna.loading")
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedModel:
+    """A model whose files are in place."""
+
+    id: str
+    engine: EngineName
+    folder: Path
+    """Unused by the fake engine."""
+    aliases: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ModelPlan:
+    """What to load, and with how many threads."""
+
+    stt: tuple[PlannedModel, ...]
+    """The default first."""
+    tts: tuple[PlannedModel, ...]
+    """The default first."""
+    threads: int
+    """CPU threads for all engines together."""
+
+    @property
+    def front_threads(self) -> int:
+        """Threads for decoding, voice activity, features and encoding of requests."""
+        return 2 * self.threads + 4
+
+
+def plan_threads(settings: Settings) -> int:
+    """How many threads the engines share."""
+    return choose_threads(settings.threads)
+
+
+class Loader:
+    """Builds the residents of one server."""
+
+    def __init__(self, settings: Settings, plan: ModelPlan, threads: Executor) -> None:
+        self._settings = settings
+        self._plan = plan
+        self._threads = threads
+
+    def load(self) -> Residents:
+        """Load and warm every model; blocks.
+
+        Raises:
+            Exception: whatever a model's library says about its files or the device.
+        """
+        decoder = Decoder(self._limits())
+        decoder.start()
+        speech = self._speech()
+        stt = tuple(self._transcriber(model, decoder, speech) for model in self._plan.stt)
+        tts = tuple(self._speaker(model) for model in self._plan.tts)
+        return Residents(
+            Shelf("transcription", stt, STT_NAMES), Shelf("speech", tts, TTS_NAMES), decoder.close
+        )
+
+    def _limits(self) -> DecodeLimits:
+        return DecodeLimits(
+            max_audio_s=self._settings.max_audio_s,
+            cpu_s=self._settings.decoder_cpu_s,
+            memory_bytes=self._settings.decoder_memory_bytes,
+        )
+
+    def _speech(self) -> Callable[[], SpeechProbabilities]:
+        if not self._settings.vad:
+            return Loudness
+        model = VadModel()
+        return lambda: SpeechDetector(model)
+
+    def _transcriber(
+        self, model: PlannedModel, decoder: Decoder, speech: Callable[[], SpeechProbabilities]
+    ) -> Resident[TranscriptionService]:
+        engine = _timed(model, lambda: self._build_transcriber(model))
+        queue = FairQueue(batch_limit=self._settings.batch_size)
+        workers = Workers[WindowJob, WindowResult](
+            engine, threads=engine.workers, queue=queue, name=model.id
+        )
+        workers.start()
+        found = Loudness if model.engine == "fake" else speech
+        service = TranscriptionService(engine, workers, decoder, found, self._threads)
+        return _resident(model, service, workers.close, engine.close)
+
+    def _speaker(self, model: PlannedModel) -> Resident[SpeechService]:
+        engine = _timed(model, lambda: self._build_synthesizer(model))
+        queue = FairQueue(batch_limit=1)
+        workers = Workers[PieceJob, Samples](
+            PieceRunner(engine), threads=engine.workers, queue=queue, name=model.id
+        )
+        workers.start()
+        service = SpeechService(engine, workers, self._threads)
+        return _resident(model, service, workers.close, engine.close)
+
+    def _build_transcriber(self, model: PlannedModel) -> Transcriber:
+        if model.engine == "fake":
+            from myna.engines.fake import FakeTranscriber  # noqa: PLC0415 - loaded when chosen
+
+            return FakeTranscriber(model.id)
+        from myna.engines.whisper import WhisperTranscriber  # noqa: PLC0415 - loaded when chosen
+        from myna.engines.whisper.windowing import Sizing  # noqa: PLC0415 - loaded when chosen
+
+        return WhisperTranscriber(
+            model.folder,
+            model.id,
+            device=self._settings.device,
+            compute_type=self._settings.compute_type,
+            workers=self._plan.threads,
+            sizing=Sizing(enabled=self._settings.right_size),
+        )
+
+    def _build_synthesizer(self, model: PlannedModel) -> Synthesizer:
+        if model.engine == "fake":
+            from myna.engines.fake import FakeSynthesizer  # noqa: PLC0415 - loaded when chosen
+
+            return FakeSynthesizer(model.id)
+        if model.engine == "kokoro":
+            raise ValueError("the engine kokoro is not part of this version; use a Piper voice")
+        from myna.engines.piper import PiperSynthesizer  # noqa: PLC0415 - loaded when chosen
+
+        return PiperSynthesizer.load(
+            model.folder,
+            model.id,
+            device=self._settings.device,
+            threads=1,
+            workers=self._plan.threads,
+        )
+
+
+def _timed(model: PlannedModel, build: Callable[[], _Engine]) -> _Engine:
+    _log.info("loading %s (%s)", model.id, model.engine)
+    started_s = time.perf_counter()
+    engine = build()
+    loaded_s = time.perf_counter()
+    engine.warm_up()
+    warm_s = time.perf_counter()
+    _log.info(
+        "loaded %s in %.1f s, warm after %.1f s more", model.id, loaded_s - started_s,
+        warm_s - loaded_s,
+    )
+    return engine
+
+
+def _resident(
+    model: PlannedModel, service: _Service, *closers: Callable[[], None]
+) -> Resident[_Service]:
+    def close() -> None:
+        for closer in closers:
+            closer()
+
+    created = int(model.folder.stat().st_mtime) if model.folder.exists() else 0
+    return Resident(model.id, model.aliases, created, service, close)

@@ -1,0 +1,53 @@
+"""From settings to a plan: which models, from which files, with how many threads."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from myna.engines.devices import choose_threads
+from myna.loading import ModelPlan, PlannedModel
+from myna.settings import Settings
+from myna.store.cards import CardTask, Catalogue, default_directory
+from myna.store.progress import TerminalProgress
+from myna.store.resolution import resolve
+from myna.store.weights import Weights
+
+_FAKE = PlannedModel("fake", "fake", Path())
+
+
+def store(settings: Settings) -> Weights:
+    """The weights on this machine, and the way to fetch more."""
+    return Weights(
+        settings.weights_dir or default_weights(), offline=settings.offline, progress=TerminalProgress()
+    )
+
+
+def default_weights() -> Path:
+    """`models/weights` of a checkout, else a folder of the user's."""
+    cards = default_directory()
+    if (cards / "weights").is_dir():
+        return cards / "weights"
+    return Path.home() / ".local" / "share" / "myna" / "weights"
+
+
+def plan(settings: Settings) -> ModelPlan:
+    """Resolve every model that is named, fetching what is missing.
+
+    Raises:
+        ModelUnavailable: a name means nothing, or its files cannot be had.
+    """
+    catalogue = Catalogue.load(settings.models_dir)
+    weights = store(settings)
+
+    def found(name: str, task: CardTask) -> PlannedModel:
+        if name == "fake":
+            return _FAKE
+        model = resolve(name, task, catalogue, weights)
+        aliases = model.card.aliases if model.card else ()
+        return PlannedModel(model.id, model.engine, model.folder, tuple(aliases))
+
+    return ModelPlan(
+        stt=tuple(found(name, "transcribe") for name in settings.stt),
+        tts=tuple(found(name, "speak") for name in settings.tts),
+        threads=choose_threads(settings.threads),
+    )

@@ -1,0 +1,104 @@
+"""The models that are loaded, and which of them a request's `model` means."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+from myna.errors import BadRequest, ModelNotFound
+from myna.scheduling.speaking import SpeechService
+from myna.scheduling.transcription import TranscriptionService
+
+Service = TypeVar("Service")
+
+
+@dataclass(frozen=True, slots=True)
+class Resident(Generic[Service]):
+    """A loaded model behind its service."""
+
+    id: str
+    aliases: tuple[str, ...]
+    """Other names that mean this model."""
+    created: int
+    """Unix seconds: when its files were put in place."""
+    service: Service
+    close: Callable[[], None]
+    """Stop its workers and give its memory back."""
+
+
+class Shelf(Generic[Service]):
+    """The residents of one task, the default first."""
+
+    def __init__(
+        self, task: str, residents: tuple[Resident[Service], ...], default_names: tuple[str, ...]
+    ) -> None:
+        self.task = task
+        self.residents = residents
+        self.default_names = default_names if residents else ()
+        """OpenAI's names, all of which mean the first resident."""
+        self._by_name = {
+            name.lower(): resident
+            for resident in reversed(residents)
+            for name in (resident.id, *resident.aliases)
+        }
+        for name in self.default_names:
+            self._by_name.setdefault(name.lower(), residents[0])
+
+    def find(self, name: str) -> Resident[Service] | None:
+        """The resident that goes by this name."""
+        return self._by_name.get(name.lower())
+
+    def names(self) -> list[tuple[str, Resident[Service]]]:
+        """Every name with what it means: OpenAI's names first."""
+        default = [(name, self.residents[0]) for name in self.default_names]
+        own = [(n, r) for r in self.residents for n in (r.id, *r.aliases)]
+        return list({name.lower(): (name, resident) for name, resident in default + own}.values())
+
+
+@dataclass(frozen=True, slots=True)
+class Residents:
+    """Everything that is loaded."""
+
+    stt: Shelf[TranscriptionService]
+    tts: Shelf[SpeechService]
+    close_shared: Callable[[], None]
+    """Stop what all residents share, such as the decoder's process."""
+
+    def transcriber(self, model: str, *, strict: bool) -> Resident[TranscriptionService]:
+        """The speech-to-text model for a request.
+
+        Raises:
+            ModelNotFound: unknown in strict mode, or nothing is loaded.
+            BadRequest: the name belongs to a text-to-speech model.
+        """
+        return _chosen(self.stt, self.tts, model, strict=strict)
+
+    def speaker(self, model: str, *, strict: bool) -> Resident[SpeechService]:
+        """The text-to-speech model for a request; raises as `transcriber` does."""
+        return _chosen(self.tts, self.stt, model, strict=strict)
+
+    def close(self) -> None:
+        """Unload everything."""
+        for resident in (*self.stt.residents, *self.tts.residents):
+            resident.close()
+        self.close_shared()
+
+
+def _chosen(
+    shelf: Shelf[Service], other: Shelf[TranscriptionService] | Shelf[SpeechService],
+    model: str, *, strict: bool,
+) -> Resident[Service]:
+    found = shelf.find(model)
+    if found is not None:
+        return found
+    if other.find(model) is not None:
+        raise BadRequest(
+            f"The model `{model}` does not do {shelf.task} on this server; "
+            "GET /v1/models lists what it has.",
+            param="model",
+            code="unsupported_model",
+        )
+    if strict or not shelf.residents:
+        raise ModelNotFound(model)
+    return shelf.residents[0]

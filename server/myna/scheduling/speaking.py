@@ -1,0 +1,125 @@
+"""One request's text, piece by piece through an engine, and out as encoded audio."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import AsyncIterator, Callable, Hashable, Sequence
+from concurrent.futures import Executor
+from dataclasses import dataclass
+from typing import TypeVar
+
+import numpy as np
+
+from myna.audio.encode import SpeechEncoder, SpeechFormat, encoder
+from myna.engines.contract import Samples, Synthesizer, Voice
+from myna.scheduling.queue import Ticket
+from myna.scheduling.workers import Workers
+from myna.text.sentences import pieces
+
+T = TypeVar("T")
+
+_LOOKAHEAD = 2
+"""Pieces of one request that may wait or run at once: the engine never waits for the encoder."""
+_CHARS_PER_S = 15.0
+"""About how much text a second of speech holds; what a piece costs in the fair queue."""
+
+
+@dataclass(frozen=True, slots=True)
+class Utterance:
+    """What is to be said, and how."""
+
+    text: str
+    voice: Voice
+    speed: float
+    format: SpeechFormat
+
+
+@dataclass(eq=False, slots=True)
+class PieceJob:
+    """One piece of a text on its way through an engine."""
+
+    text: str
+    voice: Voice
+    speed: float
+
+
+class PieceRunner:
+    """A synthesizer as the workers want it: one piece a batch."""
+
+    def __init__(self, engine: Synthesizer) -> None:
+        self._engine = engine
+
+    def batch_key(self, job: PieceJob) -> Hashable:
+        """Pieces are spoken one at a time."""
+        return id(job)
+
+    def cost_s(self, job: PieceJob) -> float:
+        """About how many seconds of audio it will be."""
+        return len(job.text) / _CHARS_PER_S / job.speed
+
+    def run(self, jobs: Sequence[PieceJob]) -> list[Samples | PieceJob | Exception]:
+        """Speak."""
+        return [self._speak(job) for job in jobs]
+
+    def _speak(self, job: PieceJob) -> Samples:
+        blocks = list(self._engine.synthesize(job.text, job.voice, job.speed))
+        return np.concatenate(blocks) if blocks else np.zeros(0, np.float32)
+
+
+class SpeechService:
+    """What the edge calls: an utterance in, encoded audio out as it is made."""
+
+    def __init__(
+        self, engine: Synthesizer, workers: Workers[PieceJob, Samples], threads: Executor
+    ) -> None:
+        self.engine = engine
+        self._workers = workers
+        self._threads = threads
+
+    async def speak(self, utterance: Utterance) -> AsyncIterator[Spoken]:
+        """Encoded audio piece by piece, headers with the first.
+
+        Left early, it takes back the pieces that still wait.
+
+        Raises:
+            MynaError: the engine failed; what was yielded before is a valid beginning.
+        """
+        ticket = Ticket()
+        coder = encoder(utterance.format, self.engine.sample_rate_hz)
+        waiting = deque(pieces(utterance.text))
+        pending: deque[asyncio.Future[Samples]] = deque()
+        try:
+            while waiting or pending:
+                while waiting and len(pending) < _LOOKAHEAD:
+                    pending.append(self._submit(ticket, utterance, waiting.popleft()))
+                samples = await pending.popleft()
+                yield await self._encode(coder, samples)
+            tail = await self._call(coder.finish)
+            yield Spoken(tail, 0.0)
+        finally:
+            self._workers.cancel(ticket)
+            await self._call(coder.close)
+
+    def _submit(
+        self, ticket: Ticket, utterance: Utterance, text: str
+    ) -> asyncio.Future[Samples]:
+        job = PieceJob(text, utterance.voice, utterance.speed)
+        return asyncio.wrap_future(self._workers.submit(ticket, job))
+
+    async def _encode(self, coder: SpeechEncoder, samples: Samples) -> Spoken:
+        data = await self._call(lambda: coder.encode(samples))
+        return Spoken(data, len(samples) / self.engine.sample_rate_hz)
+
+    async def _call(self, function: Callable[[], T]) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self._threads, function)
+
+
+@dataclass(frozen=True, slots=True)
+class Spoken:
+    """The next stretch of the encoded stream."""
+
+    data: bytes
+    """May be empty where the codec holds audio back."""
+    seconds: float
+    """How much audio went in."""

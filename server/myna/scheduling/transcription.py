@@ -1,0 +1,167 @@
+"""One request's way through decoding, windows and the engine, and back in order."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import AsyncIterator, Callable
+from concurrent.futures import Executor
+from dataclasses import dataclass, replace
+from typing import TypeVar
+
+from myna.audio.decode import Decoder
+from myna.audio.windows import Cutting, SpeechProbabilities, WindowStream
+from myna.engines.contract import (
+    SAMPLE_RATE_HZ,
+    DecodingOptions,
+    Transcriber,
+    Window,
+    WindowJob,
+    WindowResult,
+)
+from myna.scheduling.queue import Ticket
+from myna.scheduling.workers import Workers
+from myna.text.transcript import Segment, Transcript
+
+T = TypeVar("T")
+
+_LOOKAHEAD = 16
+"""Windows of one request that may wait or run at once: enough to fill batches, few enough that an
+hour of audio is never in memory."""
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """Segments that have become final, and how much of the audio has been read."""
+
+    segments: tuple[Segment, ...]
+    """In order of time; empty where a window held no speech."""
+    done_s: float
+    """Seconds of audio that are finished."""
+
+
+class TranscriptionService:
+    """What the edge calls: a file and options in, a `Transcription` out."""
+
+    def __init__(
+        self,
+        engine: Transcriber,
+        workers: Workers[WindowJob, WindowResult],
+        decoder: Decoder,
+        speech: Callable[[], SpeechProbabilities],
+        threads: Executor,
+    ) -> None:
+        self.engine = engine
+        self.workers = workers
+        self._decoder = decoder
+        self._speech = speech
+        self._threads = threads
+
+    async def open(self, fd: int, options: DecodingOptions, cutting: Cutting) -> Transcription:
+        """Begin with the media file behind `fd`, which stays the caller's."""
+        pcm = await self.call(lambda: self._decoder.open(fd))
+        stream = WindowStream(pcm, self._speech(), cutting)
+        return Transcription(self, stream, options)
+
+    async def call(self, function: Callable[[], T]) -> T:
+        """Run blocking work of a request outside the event loop."""
+        return await asyncio.get_running_loop().run_in_executor(self._threads, function)
+
+    async def decode(self, ticket: Ticket, job: WindowJob) -> WindowResult:
+        """Prepare a window, queue it, and wait for its result."""
+        await self.call(lambda: self.engine.prepare(job))
+        return await asyncio.wrap_future(self.workers.submit(ticket, job))
+
+
+class Transcription:
+    """A request on its way: iterate over `progress`, then read `transcript`; or just `run`."""
+
+    def __init__(
+        self, service: TranscriptionService, stream: WindowStream, options: DecodingOptions
+    ) -> None:
+        self._service = service
+        self._stream = stream
+        self._options = options
+        self._ticket = Ticket()
+        self._first: asyncio.Task[WindowResult] | None = None
+        self._pending: deque[asyncio.Task[WindowResult]] = deque()
+        self._language = options.language
+        self._segments: list[Segment] = []
+
+    async def run(self) -> Transcript:
+        """Everything at once."""
+        async for _ in self.progress():
+            pass
+        return self.transcript
+
+    async def progress(self) -> AsyncIterator[Progress]:
+        """Segments in order of time, as windows finish.
+
+        Ends when all is said. Left early, it takes back what still waits and stops decoding.
+
+        Raises:
+            MynaError: the audio or the engine failed; what was yielded before stays true.
+        """
+        try:
+            while True:
+                await self._fill()
+                if not self._pending:
+                    break
+                result = await self._pending.popleft()
+                self._language = self._language or result.language
+                self._segments.extend(result.segments)
+                yield Progress(result.segments, self._done_s)
+        finally:
+            await self._leave()
+
+    @property
+    def transcript(self) -> Transcript:
+        """What has been said so far; all of it once `progress` has ended."""
+        return Transcript(
+            task=self._options.task,
+            language=self._language or "en",
+            duration_s=self._stream.seconds_read,
+            segments=tuple(self._segments),
+            prompt_tokens=self._service.engine.prompt_tokens(self._options),
+            language_detected=self._options.language is None,
+        )
+
+    @property
+    def _done_s(self) -> float:
+        if self._stream.finished and not self._pending:
+            return self._stream.seconds_read
+        return self._segments[-1].end_s if self._segments else 0.0
+
+    async def _fill(self) -> None:
+        """Keep windows coming until enough wait, or the first of them can be delivered."""
+        while not self._stream.finished and len(self._pending) < _LOOKAHEAD:
+            if self._pending and self._pending[0].done():
+                return
+            for window in await self._service.call(self._stream.next):
+                task = asyncio.create_task(self._decode(window))
+                self._first = self._first or task
+                self._pending.append(task)
+
+    async def _decode(self, window: Window, language: str | None = None) -> WindowResult:
+        language = language or await self._spoken_language()
+        job = WindowJob(window, replace(self._options, language=language))
+        result = await self._service.decode(self._ticket, job)
+        if result.rest_from_s is None:
+            return result
+        skipped = round((result.rest_from_s - window.start_s) * SAMPLE_RATE_HZ)
+        behind = Window(window.samples[skipped:], result.rest_from_s)
+        rest = await self._decode(behind, result.language)
+        return WindowResult(result.segments + rest.segments, result.language)
+
+    async def _spoken_language(self) -> str | None:
+        """A recording has one language: its first window finds it, the others are told."""
+        if self._options.language or self._first is None or self._first is asyncio.current_task():
+            return self._options.language
+        return (await asyncio.shield(self._first)).language
+
+    async def _leave(self) -> None:
+        self._service.workers.cancel(self._ticket)
+        self._stream.close()
+        for task in self._pending:
+            task.cancel()
+        await asyncio.gather(*self._pending, return_exceptions=True)

@@ -1,0 +1,60 @@
+"""Running the server as a process."""
+
+from __future__ import annotations
+
+import logging
+import sys
+
+import uvicorn
+
+from myna import __version__
+from myna.app import create_app
+from myna.planning import plan
+from myna.settings import Settings
+from myna.telemetry import configure_logging
+
+_log = logging.getLogger("myna.serving")
+
+
+def run(settings: Settings) -> None:
+    """Serve until stopped by a signal.
+
+    Raises:
+        ModelUnavailable: a model's files cannot be had.
+        SystemExit: the models could not be loaded, or the address is taken.
+    """
+    configure_logging(settings.log_level)
+    models = plan(settings)
+    names = ", ".join(model.id for model in (*models.stt, *models.tts)) or "no model"
+    _log.info("Myna %s: %s on %d threads", __version__, names, models.threads)
+    failures: list[Exception] = []
+
+    def stop(error: Exception) -> None:
+        failures.append(error)
+        server.should_exit = True
+
+    config = uvicorn.Config(
+        create_app(settings, models, on_failure=stop),
+        host=settings.host,
+        port=settings.port,
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        timeout_graceful_shutdown=30,
+    )
+    server = _Server(config)
+    server.run()
+    if failures or not server.started:
+        sys.exit(1)
+
+
+class _Server(uvicorn.Server):
+    """Says where it listens, as soon as it does."""
+
+    async def startup(self, sockets: list[object] | None = None) -> None:  # type: ignore[override]
+        """Listen, then say so."""
+        await super().startup(sockets)  # type: ignore[arg-type]
+        for listening in self.servers if self.started else ():
+            for socket in listening.sockets:
+                host, port = socket.getsockname()[:2]
+                _log.info("listening on http://%s:%d/v1 (ready when /ready says so)", host, port)

@@ -1,0 +1,154 @@
+"""Every setting, declared once. Flags, `MYNA_*` variables, the TOML file and the docs derive from it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, SecretStr, field_validator
+from pydantic_settings import (
+    BaseSettings,
+    NoDecode,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    TomlConfigSettingsSource,
+)
+
+MIB = 1024 * 1024
+Names = Annotated[tuple[str, ...], NoDecode]
+
+
+class Settings(BaseSettings):
+    """How a server is set up. A flag wins over a variable, a variable over the file."""
+
+    model_config = SettingsConfigDict(env_prefix="MYNA_", frozen=True, extra="forbid")
+
+    host: str = Field("127.0.0.1", description="Address to listen on; 0.0.0.0 opens it to the network.")
+    port: int = Field(8000, ge=0, le=65535, description="Port to listen on; 0 takes a free one.")
+    stt: Names = Field(
+        ("whisper-base",),
+        description="Speech-to-text models, the default first: a card's id, a faster-whisper size "
+        "(large-v3-turbo), a hub id (owner/name), a folder, `fake`, or `none`.",
+    )
+    tts: Names = Field(
+        ("piper-en_US-joe-medium",),
+        description="Text-to-speech models, the default first: a card's id, a hub id, a folder, "
+        "`fake`, or `none`.",
+    )
+    models_dir: Path | None = Field(
+        None, description="Folder of model cards; default: the cards that come with Myna."
+    )
+    weights_dir: Path | None = Field(
+        None,
+        description="Folder for downloaded weights; default: models/weights of a checkout, else "
+        "~/.local/share/myna/weights.",
+    )
+    offline: bool = Field(
+        False, description="Make no network call at all; a missing file stops the start by name."
+    )
+    device: Literal["auto", "cpu", "cuda"] = Field(
+        "auto", description="Where models run; auto takes a GPU where one is found."
+    )
+    compute_type: str = Field(
+        "auto",
+        description="CTranslate2's number format (int8, float16, float32 …); auto takes int8 on a "
+        "CPU and float16 on a GPU.",
+    )
+    threads: int = Field(
+        0, ge=0, description="CPU threads for all engines together; 0 takes every core."
+    )
+    beam_size: int = Field(
+        5, ge=1, le=16, description="Beams of Whisper's search; 1 is greedy, faster, less exact."
+    )
+    batch_size: int = Field(
+        8, ge=1, le=64, description="Most windows decoded at once; more is faster under load, slower alone."
+    )
+    right_size: bool = Field(
+        True,
+        description="Encode only as much of Whisper's 30 s as a window needs, with a second try at "
+        "full length where the result looks doubtful; off is several times slower on short clips.",
+    )
+    vad: bool = Field(
+        True,
+        description="Find speech before transcribing; off decodes everything that is not digital "
+        "silence, and Whisper may invent words for noise.",
+    )
+    strict: bool = Field(
+        False,
+        description="Refuse what the hosted API refuses (unknown models and voices, formats by "
+        "model) instead of doing what was probably meant.",
+    )
+    max_upload_bytes: int = Field(
+        25 * MIB, ge=1024, description="Largest request body in bytes; beyond it the answer is 413."
+    )
+    max_audio_s: float = Field(
+        12 * 3600.0, gt=0, description="Longest recording in seconds; beyond it the answer is 400."
+    )
+    max_input_chars: int = Field(
+        4096, ge=1, description="Longest text to speak, in code points; beyond it the answer is 400."
+    )
+    decoder_memory_bytes: int = Field(
+        1024 * MIB,
+        ge=64 * MIB,
+        description="Memory that decoding one file may take; a file that needs more is refused.",
+    )
+    decoder_cpu_s: int = Field(
+        900, ge=1, description="Processor seconds that decoding one file may take."
+    )
+    spool_dir: Path | None = Field(
+        None, description="Folder for uploads while they are worked on; default: the system's."
+    )
+    api_keys: SecretStr | None = Field(
+        None,
+        description="Keys that clients must send, as `name:key` or just `key`, separated by commas; "
+        "none leaves the server open.",
+    )
+    api_keys_file: Path | None = Field(
+        None, description="File with one `name:key` or `key` a line; # starts a comment."
+    )
+    cors_origins: Names = Field(
+        ("*",), description="Web origins that may call the server; `none` for no CORS headers."
+    )
+    log_level: Literal["debug", "info", "warning", "error"] = Field(
+        "info", description="How much is logged; keys and what was said never are."
+    )
+
+    @field_validator("stt", "tts", "cors_origins", mode="before")
+    @classmethod
+    def _split(cls, value: Any) -> Any:
+        """`a,b` to (a, b); `none` or nothing to ()."""
+        if isinstance(value, str):
+            value = [part.strip() for part in value.split(",") if part.strip()]
+        return () if list(value) == ["none"] else value
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Flags, variables, then the TOML file named by `load`."""
+        del dotenv_settings, file_secret_settings
+        toml = TomlConfigSettingsSource(settings_cls)
+        return init_settings, env_settings, toml
+
+
+def load(file: Path | None = None, **given: Any) -> Settings:
+    """Settings from flags (`given`), variables and, if named, a TOML file.
+
+    Raises:
+        pydantic.ValidationError: a value is out of range, or a name is not a setting.
+        FileNotFoundError: `file` does not exist.
+    """
+    if file is None:
+        return Settings(**given)
+    if not file.is_file():
+        raise FileNotFoundError(f"no settings file at {file}")
+
+    class FromFile(Settings):
+        model_config = SettingsConfigDict(toml_file=file)
+
+    return FromFile(**given)
