@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, suppress
 
@@ -49,7 +49,7 @@ def create_app(
     shared = Context(settings, Keyring.load(settings.api_keys, settings.api_keys_file))
 
     @asynccontextmanager
-    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+    async def lifespan(_: FastAPI) -> AsyncGenerator[None]:
         threads = ThreadPoolExecutor(plan.front_threads, thread_name_prefix="myna-front")
         loading = asyncio.create_task(_load(shared, Loader(settings, plan, threads), on_failure))
         try:
@@ -93,8 +93,8 @@ async def _load(
         residents: Residents = await work
         residents.close()
         raise
-    except Exception as error:
-        _log.error("cannot start: %s", error)  # noqa: TRY400 - the user needs the sentence
+    except Exception as error:  # noqa: BLE001 - whatever a model's library raises about its files
+        _log.error("cannot start: %s", error)
         _log.debug("cannot start", exc_info=error)
         if on_failure is not None:
             on_failure(error)
@@ -146,7 +146,9 @@ def _handle_errors(app: FastAPI) -> None:
         status = error.status_code if isinstance(error, HTTPException) else 500
         where = f"({request.method} {request.url.path})"
         if status == 405:
-            return failure(MethodNotAllowed(f"Not allowed to {request.method} on this path {where}"))
+            return failure(
+                MethodNotAllowed(f"Not allowed to {request.method} on this path {where}")
+            )
         if status == 404:
             return failure(NotFound(f"Invalid URL {where}"))
         return failure(BadRequest(str(getattr(error, "detail", "bad request"))))

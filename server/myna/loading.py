@@ -15,8 +15,6 @@ from myna.audio.decode import DecodeLimits, Decoder
 from myna.audio.vad import SpeechDetector, VadModel
 from myna.audio.windows import Loudness, SpeechProbabilities
 from myna.engines.contract import Samples, Synthesizer, Transcriber, WindowJob, WindowResult
-from myna.engines.devices import choose_threads
-from myna.scheduling.queue import FairQueue
 from myna.scheduling.residents import Resident, Residents, Shelf
 from myna.scheduling.speaking import PieceJob, PieceRunner, SpeechService
 from myna.scheduling.transcription import TranscriptionService
@@ -56,11 +54,6 @@ class ModelPlan:
     def front_threads(self) -> int:
         """Threads for decoding, voice activity, features and encoding of requests."""
         return 2 * self.threads + 4
-
-
-def plan_threads(settings: Settings) -> int:
-    """How many threads the engines share."""
-    return choose_threads(settings.threads)
 
 
 class Loader:
@@ -103,9 +96,8 @@ class Loader:
         self, model: PlannedModel, decoder: Decoder, speech: Callable[[], SpeechProbabilities]
     ) -> Resident[TranscriptionService]:
         engine = _timed(model, lambda: self._build_transcriber(model))
-        queue = FairQueue(batch_limit=self._settings.batch_size)
         workers = Workers[WindowJob, WindowResult](
-            engine, threads=engine.workers, queue=queue, name=model.id
+            engine, threads=engine.workers, batch_limit=self._settings.batch_size, name=model.id
         )
         workers.start()
         found = Loudness if model.engine == "fake" else speech
@@ -114,9 +106,8 @@ class Loader:
 
     def _speaker(self, model: PlannedModel) -> Resident[SpeechService]:
         engine = _timed(model, lambda: self._build_synthesizer(model))
-        queue = FairQueue(batch_limit=1)
         workers = Workers[PieceJob, Samples](
-            PieceRunner(engine), threads=engine.workers, queue=queue, name=model.id
+            PieceRunner(engine), threads=engine.workers, batch_limit=1, name=model.id
         )
         workers.start()
         service = SpeechService(engine, workers, self._threads)
@@ -165,7 +156,9 @@ def _timed(model: PlannedModel, build: Callable[[], _Engine]) -> _Engine:
     engine.warm_up()
     warm_s = time.perf_counter()
     _log.info(
-        "loaded %s in %.1f s, warm after %.1f s more", model.id, loaded_s - started_s,
+        "loaded %s in %.1f s, warm after %.1f s more",
+        model.id,
+        loaded_s - started_s,
         warm_s - loaded_s,
     )
     return engine

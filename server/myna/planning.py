@@ -18,7 +18,9 @@ _FAKE = PlannedModel("fake", "fake", Path())
 def store(settings: Settings) -> Weights:
     """The weights on this machine, and the way to fetch more."""
     return Weights(
-        settings.weights_dir or default_weights(), offline=settings.offline, progress=TerminalProgress()
+        settings.weights_dir or default_weights(),
+        offline=settings.offline,
+        progress=TerminalProgress(),
     )
 
 

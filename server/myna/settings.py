@@ -23,7 +23,9 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix="MYNA_", frozen=True, extra="forbid")
 
-    host: str = Field("127.0.0.1", description="Address to listen on; 0.0.0.0 opens it to the network.")
+    host: str = Field(
+        "127.0.0.1", description="Address to listen on; 0.0.0.0 opens it to the network."
+    )
     port: int = Field(8000, ge=0, le=65535, description="Port to listen on; 0 takes a free one.")
     stt: Names = Field(
         ("whisper-base",),
@@ -61,7 +63,10 @@ class Settings(BaseSettings):
         5, ge=1, le=16, description="Beams of Whisper's search; 1 is greedy, faster, less exact."
     )
     batch_size: int = Field(
-        8, ge=1, le=64, description="Most windows decoded at once; more is faster under load, slower alone."
+        8,
+        ge=1,
+        le=64,
+        description="Most windows decoded at once; more is faster under load, slower alone.",
     )
     right_size: bool = Field(
         True,
@@ -85,7 +90,9 @@ class Settings(BaseSettings):
         12 * 3600.0, gt=0, description="Longest recording in seconds; beyond it the answer is 400."
     )
     max_input_chars: int = Field(
-        4096, ge=1, description="Longest text to speak, in code points; beyond it the answer is 400."
+        4096,
+        ge=1,
+        description="Longest text to speak, in code points; beyond it the answer is 400.",
     )
     decoder_memory_bytes: int = Field(
         1024 * MIB,

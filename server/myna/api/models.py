@@ -6,10 +6,10 @@ from fastapi import APIRouter, Request
 from starlette.responses import Response
 
 from myna.api.context import context
-from myna.api.names import VOICES
 from myna.api.responses import json_response
 from myna.errors import MethodNotAllowed, ModelNotFound, NotImplementedHere
 from myna.scheduling.residents import Residents
+from myna.scheduling.voices import OPENAI_VOICES
 
 router = APIRouter(tags=["models"])
 
@@ -66,17 +66,17 @@ async def voices(request: Request) -> Response:
         }
         for resident in residents
         for voice in resident.service.engine.voices
-        if voice.id not in VOICES
+        if voice.id not in OPENAI_VOICES
     ]
-    openai = [{"id": name, "name": name.capitalize()} for name in VOICES] if residents else []
+    openai = (
+        [{"id": name, "name": name.capitalize()} for name in OPENAI_VOICES] if residents else []
+    )
     return json_response({"voices": openai + own})
 
 
 @router.post("/audio/voices", include_in_schema=False)
 @router.delete("/audio/voices/{voice}", include_in_schema=False)
-@router.api_route(
-    "/audio/voice_consents", methods=["GET", "POST"], include_in_schema=False
-)
+@router.api_route("/audio/voice_consents", methods=["GET", "POST"], include_in_schema=False)
 @router.api_route(
     "/audio/voice_consents/{consent}", methods=["GET", "POST", "DELETE"], include_in_schema=False
 )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from myna.scheduling.voices import OPENAI_VOICES
+
 STT_NAMES = (
     "whisper-1",
     "gpt-transcribe",
@@ -24,24 +26,7 @@ TTS_NAMES = (
 )
 """Stand for the default text-to-speech model."""
 
-VOICES = (
-    "alloy",
-    "ash",
-    "ballad",
-    "cedar",
-    "coral",
-    "echo",
-    "fable",
-    "marin",
-    "nova",
-    "onyx",
-    "sage",
-    "shimmer",
-    "verse",
-)
-"""OpenAI's built-in voices; each is mapped to a voice of the engine that speaks."""
-
-TTS_1_VOICES = frozenset(VOICES) - {"ballad", "verse", "marin", "cedar"}
+TTS_1_VOICES = frozenset(OPENAI_VOICES) - {"ballad", "verse", "marin", "cedar"}
 """What the hosted `tts-1` family takes; enforced in strict mode."""
 
 DIARIZE_NAMES = frozenset({"gpt-4o-transcribe-diarize"})

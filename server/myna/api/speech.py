@@ -15,12 +15,13 @@ from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 
 from myna.api.context import Context, context
-from myna.api.names import TTS_1_VOICES, TTS_NAMES, VOICES
+from myna.api.names import TTS_1_VOICES, TTS_NAMES
 from myna.api.responses import LiveStream, event, primed, unless_gone
 from myna.audio.encode import SpeechFormat, content_type
 from myna.engines.contract import Synthesizer, Voice
 from myna.errors import BadRequest, ClientGone, MynaError, PayloadTooLarge, envelope
 from myna.scheduling.speaking import SpeechService, Utterance
+from myna.scheduling.voices import OPENAI_VOICES, voice_named
 from myna.text.sentences import speakable
 
 router = APIRouter(tags=["audio"])
@@ -119,12 +120,14 @@ def _parsed(raw: bytes) -> SpeechRequest:
     except ValidationError as invalid:
         first = invalid.errors(include_url=False, include_input=False)[0]
         param = str(first["loc"][0]) if first["loc"] else None
-        raise BadRequest(f"Invalid '{param}': {_problem(param, first['msg'])}", param=param) from None
+        raise BadRequest(
+            f"Invalid '{param}': {_problem(param, first['msg'])}", param=param
+        ) from None
 
 
 def _problem(param: str | None, message: str) -> str:
     hints = {
-        "voice": f"give a name such as {', '.join(VOICES[:3])}, or an object with only `id`",
+        "voice": f"give a name such as {', '.join(OPENAI_VOICES[:3])}, or an object with only `id`",
         "response_format": f"use one of {', '.join(get_args(SpeechFormat))}",
         "speed": "give a number from 0.25 to 4.0",
         "stream_format": "use audio or sse",
@@ -155,20 +158,16 @@ def _text(text: str, shared: Context) -> str:
 def _voice(
     asked: str | VoiceObject | None, model: str, engine: Synthesizer, *, strict: bool
 ) -> Voice:
-    name = (asked.id if isinstance(asked, VoiceObject) else asked) or VOICES[0]
-    for voice in engine.voices:
-        if name.lower() in (voice.id.lower(), voice.name.lower()):
-            return voice
-    known = name.lower() in VOICES
-    hosted = TTS_1_VOICES if model.startswith("tts-1") and model in TTS_NAMES else VOICES
-    if strict and (not known or name not in hosted):
+    name = (asked.id if isinstance(asked, VoiceObject) else asked) or OPENAI_VOICES[0]
+    hosted = TTS_1_VOICES if model.startswith("tts-1") and model in TTS_NAMES else OPENAI_VOICES
+    own = any(name.lower() == voice.id.lower() for voice in engine.voices)
+    if strict and not own and name not in hosted:
         raise BadRequest(
             f"Invalid 'voice': '{name}' is not a voice of this model; use one of "
             f"{', '.join(sorted(hosted))}; GET /v1/audio/voices lists the engine's own.",
             param="voice",
         )
-    position = VOICES.index(name.lower()) if known else 0
-    return engine.voices[position % len(engine.voices)]
+    return voice_named(name, engine)
 
 
 async def _audio(service: SpeechService, utterance: Utterance) -> AsyncIterator[bytes]:

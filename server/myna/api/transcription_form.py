@@ -37,7 +37,8 @@ class TranscriptionForm:
     cutting: Cutting
 
 
-def read(form: Form, *, model: str, task: Task, engine: Transcriber, beam_size: int, strict: bool
+def read(
+    form: Form, *, model: str, task: Task, engine: Transcriber, beam_size: int, strict: bool
 ) -> TranscriptionForm:
     """Check every field and put it in our terms.
 
@@ -46,7 +47,9 @@ def read(form: Form, *, model: str, task: Task, engine: Transcriber, beam_size: 
         NotImplementedHere: speaker labels, which this server does not have.
     """
     if form.file is None:
-        raise BadRequest("you must provide a file to transcribe in the form field `file`", param="file")
+        raise BadRequest(
+            "you must provide a file to transcribe in the form field `file`", param="file"
+        )
     format_ = _format(form, model, task, strict=strict)
     granularities = _granularities(form, format_, strict=strict)
     logprobs = "logprobs" in _each(form, "include", ("logprobs",))
@@ -175,7 +178,9 @@ def _hotwords(form: Form) -> tuple[str, ...]:
     for keyword in keywords:
         if any(mark in keyword for mark in "<>\r\n"):
             raise BadRequest(
-                "keywords must be single lines without < or >", param="keywords", code="invalid_value"
+                "keywords must be single lines without < or >",
+                param="keywords",
+                code="invalid_value",
             )
     hotwords = [part.strip() for text in form.texts("hotwords") for part in text.split(",")]
     return tuple(word for word in [*keywords, *hotwords] if word)

@@ -100,12 +100,16 @@ async def _form(request: Request, shared: Context) -> Form:
     settings = shared.settings
     if request.headers.get("content-type", "").startswith("application/json"):
         return await read_json_form(
-            request.stream(), request.headers,
-            limit_bytes=settings.max_upload_bytes, spool_dir=settings.spool_dir,
+            request.stream(),
+            request.headers,
+            limit_bytes=settings.max_upload_bytes,
+            spool_dir=settings.spool_dir,
         )
     return await read_form(
-        request.stream(), request.headers,
-        limit_bytes=settings.max_upload_bytes, spool_dir=settings.spool_dir,
+        request.stream(),
+        request.headers,
+        limit_bytes=settings.max_upload_bytes,
+        spool_dir=settings.spool_dir,
     )
 
 

@@ -13,7 +13,6 @@ import socket
 import subprocess
 import sys
 import threading
-from collections.abc import Callable
 from contextlib import ExitStack, suppress
 from types import TracebackType
 from typing import NoReturn
@@ -29,6 +28,7 @@ from myna.audio.decoder import (
     END,
     HEADER,
     SECONDS,
+    STARTED,
     TOO_LONG,
     UNSUPPORTED,
     DecodeLimits,
@@ -87,29 +87,26 @@ class Decoder:
             _enlarge(output)
             with self._lock:
                 try:
-                    process = self._send([fd, child_output, child_leash])
+                    self._send([fd, child_output, child_leash])
                 except OSError as error:
                     raise EngineFailure(f"the audio decoder does not start: {error}") from error
             ours.pop_all()
-        return PcmStream(output, leash, self._limits, lambda: process.poll() is None)
+        return PcmStream(output, leash, self._limits)
 
-    def _send(self, descriptors: list[int]) -> subprocess.Popen[bytes]:
+    def _send(self, descriptors: list[int]) -> None:
         """Hand the descriptors to the decoding process, to a new one if the old one has died."""
-        process, requests = self._running()
         try:
-            socket.send_fds(requests, [b"\0"], descriptors)
+            socket.send_fds(self._running(), [b"\0"], descriptors)
         except ConnectionError:
             self._discard()
-            process, requests = self._running()
-            socket.send_fds(requests, [b"\0"], descriptors)
-        return process
+            socket.send_fds(self._running(), [b"\0"], descriptors)
 
-    def _running(self) -> tuple[subprocess.Popen[bytes], socket.socket]:
+    def _running(self) -> socket.socket:
         if self._process is not None and self._process.poll() is not None:
             self._discard()
         if self._process is None or self._requests is None:
             self._process, self._requests = _spawn(self._limits)
-        return self._process, self._requests
+        return self._requests
 
     def _discard(self) -> None:
         if self._requests is not None:
@@ -160,17 +157,14 @@ class PcmStream:
     """The length in seconds that the container states, where it states one; None before the first
     `read`. Only a hint: files lie."""
 
-    def __init__(
-        self, output: int, leash: int, limits: DecodeLimits, decoder_lives: Callable[[], bool]
-    ) -> None:
+    def __init__(self, output: int, leash: int, limits: DecodeLimits) -> None:
         self.declared_s = None
         self._samples_read = 0
         self._max_audio_s = limits.max_audio_s
-        self._decoder_lives = decoder_lives
         # File objects, not descriptors: a stream that is forgotten unclosed still ends its child.
         self._frames = open(output, "rb")  # noqa: SIM115 - closed by `close`
         self._leash = open(leash, "wb", buffering=0)  # noqa: SIM115 - closed by `close`
-        self._heard = False
+        self._started = False
         self._audio_bytes_left = 0  # of the current AUDIO frame
         self._ended = False
         self._lock = threading.Lock()  # guards the two below, and who closes `_frames`
@@ -248,7 +242,6 @@ class PcmStream:
         """Go to the next AUDIO frame; False if the end comes first."""
         while not self._ended:
             kind, length = HEADER.unpack(self._exactly(HEADER.size))
-            self._heard = True
             if kind == AUDIO:
                 self._audio_bytes_left = length
                 return True
@@ -259,7 +252,9 @@ class PcmStream:
 
     def _note(self, kind: bytes, payload: bytes) -> None:
         """Take a frame that is no audio."""
-        if kind == END:
+        if kind == STARTED:
+            self._started = True
+        elif kind == END:
             self._ended = True
             self.close()
         elif kind == DECLARED and len(payload) == SECONDS.size:
@@ -283,6 +278,6 @@ class PcmStream:
         """The child said no END and no ERROR: it was stopped by us, or died."""
         if self._closed:
             raise ClientGone("the audio stream is closed")
-        if not self._heard and not self._decoder_lives():
+        if not self._started:
             raise EngineFailure("the audio decoder died before it came to this file")
         raise UnsupportedAudio("the decoder stopped on this file")

@@ -45,6 +45,8 @@ from av.error import FFmpegError
 
 HEADER = struct.Struct("<cI")
 """Kind and payload bytes of a frame."""
+STARTED = b"S"
+"""First frame: whatever happens from here on is about the file."""
 AUDIO = b"A"
 """Mono 16 kHz s16le samples."""
 DECLARED = b"D"
@@ -103,7 +105,7 @@ class DecodeLimits:
     """Address space on top of what the decoding process has before it opens the file (Linux)."""
 
 
-class Refusal(Exception):  # noqa: N818 - an answer to the server, not a fault of this process
+class Refusal(Exception):
     """The file is not decoded to its end: the kind of the last frame, and the reason in it."""
 
     def __init__(self, kind: bytes, reason: str = "") -> None:
@@ -113,7 +115,11 @@ class Refusal(Exception):  # noqa: N818 - an answer to the server, not a fault o
 
 
 class SpoolFile:
-    """A regular file with a position of its own: the descriptor's is shared with the server."""
+    """A regular file with a position of its own: the descriptor's is shared with the server.
+
+    FFmpeg goes on asking after an error until its time is up, so a failed read ends the process,
+    and a seek that cannot be is told in FFmpeg's way (negative), which damaged files get over.
+    """
 
     def __init__(self, fd: int) -> None:
         self._fd = fd
@@ -122,15 +128,18 @@ class SpoolFile:
 
     def read(self, size: int) -> bytes:
         """Up to `size` bytes."""
-        data = os.pread(self._fd, size, self._position)
+        try:
+            data = os.pread(self._fd, size, self._position)
+        except (MemoryError, OSError):
+            os._exit(1)
         self._position += len(data)
         return data
 
     def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
-        """The new position in bytes; ValueError before the beginning."""
-        base = {os.SEEK_SET: 0, os.SEEK_CUR: self._position, os.SEEK_END: self._size}[whence]
-        if base + offset < 0:
-            raise ValueError("seek before the beginning")
+        """The new position in bytes, or -1."""
+        base = {os.SEEK_SET: 0, os.SEEK_CUR: self._position, os.SEEK_END: self._size}.get(whence)
+        if base is None or base + offset < 0:
+            return -1
         self._position = base + offset
         return self._position
 
@@ -147,7 +156,10 @@ class PipeFile:
 
     def read(self, size: int) -> bytes:
         """Up to `size` bytes, as soon as there are some."""
-        return os.read(self._fd, size)
+        try:
+            return os.read(self._fd, size)
+        except (MemoryError, OSError):
+            os._exit(1)
 
 
 class PcmWriter:
@@ -224,10 +236,12 @@ def _child(
     """Everything that happens in a child; it never returns into the loop that forked it."""
     try:
         die_with(leash)
+        os.dup2(sys.stdout.fileno(), sys.stderr.fileno())  # /dev/null: logs are not for uploads
         signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # a reader that left ends the child quietly
         regular = stat.S_ISREG(os.fstat(source).st_mode)
         file = SpoolFile(source) if regular else PipeFile(source)
         writer = PcmWriter(output, limits.max_audio_s)
+        writer.send(STARTED)
         confine(limits.cpu_s, address_space_bytes)
         _answer(file, writer)
     finally:

@@ -244,6 +244,11 @@ class WindowStream:
         """Audio decoded so far, in seconds."""
         return self.samples_read / SAMPLE_RATE_HZ
 
+    @property
+    def declared_s(self) -> float | None:
+        """How long the container says the audio is, in seconds."""
+        return self._pcm.declared_s
+
     def next(self) -> list[Window]:
         """Windows that the next stretch of audio completed, maybe none; `finished` tells the end."""
         block = self._pcm.read(int(_READ_S * SAMPLE_RATE_HZ))

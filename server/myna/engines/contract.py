@@ -66,8 +66,8 @@ class WindowResult:
     language: str
     """Given or detected."""
     rest_from_s: float | None = None
-    """Where the engine stopped because the window held more text than one decoding can write, in
-    seconds of the recording; the caller sends the rest as a window of its own."""
+    """Where the engine stopped although the window goes on, in seconds of the recording; the
+    caller sends the rest as a window of its own."""
 
 
 @dataclass(eq=False, slots=True)

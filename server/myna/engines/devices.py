@@ -37,7 +37,9 @@ def choose_compute_type(asked: str, device: Device, supported: set[str]) -> str:
         ValueError: the format asked for is not supported there.
     """
     if asked == "auto":
-        return next(name for name in (*_PREFERRED[device], "default") if name in {*supported, "default"})
+        return next(
+            name for name in (*_PREFERRED[device], "default") if name in {*supported, "default"}
+        )
     if asked not in supported:
         raise ValueError(
             f"compute type {asked} is not supported on {device}; it takes {', '.join(sorted(supported))}"

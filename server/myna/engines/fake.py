@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Hashable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -215,9 +215,14 @@ def _read(samples: Samples) -> list[_Spoken]:
     if len(samples) < _FRAME:
         return []
     powers, energies = _spectrum(samples)
+    n_frames = len(energies)
     runs = list(_runs(_symbols(powers, energies)))
     usual = float(np.median([symbol.frames for run in runs for symbol in run])) if runs else 0.0
-    return [spoken for run in runs for spoken in _checked(_whole(run, usual), len(energies))]
+    read = [word for run in runs for word in _checked(run, usual, n_frames)]
+    read_s = sum(word.end_s - word.start_s for word in read)
+    loud_s = int(_loud(energies).sum()) * _HOP / SAMPLE_RATE_HZ
+    # One in 256 pieces of any other sound passes as code by chance.
+    return read if read_s > loud_s / 2 else []
 
 
 def _spectrum(samples: Samples) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
@@ -226,17 +231,22 @@ def _spectrum(samples: Samples) -> tuple[NDArray[np.float32], NDArray[np.float32
     frames = np.lib.stride_tricks.sliding_window_view(padded, _FRAME)[::_HOP]
     tones = np.arange(_KINDS[0], _LOW[-1] + 1, dtype=np.float32)
     angles = np.arange(_FRAME, dtype=np.float32)[:, None] * tones * np.float32(2 * np.pi / _FRAME)
-    scale = np.float32(np.sqrt(2) / _FRAME)  # makes a tone's power its mean square
-    real, imaginary = frames @ (scale * np.cos(angles)), frames @ (scale * np.sin(angles))
-    return real**2 + imaginary**2, np.einsum("ij,ij->i", frames, frames) / _FRAME
+    real, imaginary = frames @ np.cos(angles), frames @ np.sin(angles)
+    powers: Samples = (real**2 + imaginary**2) * np.float32(2 / _FRAME**2)  # a tone's mean square
+    return powers, np.einsum("ij,ij->i", frames, frames) / _FRAME
+
+
+def _loud(energies: NDArray[np.float32]) -> NDArray[np.bool_]:
+    """Looks that are no pause."""
+    audible = energies[energies > _SILENCE**2]
+    # Not relative to the peak: coders at low rates make short loud noises from pure tones.
+    usual = float(np.quantile(audible, 0.75)) if len(audible) else 0.0
+    return energies > max(0.05 * usual, _SILENCE**2)
 
 
 def _symbols(powers: NDArray[np.float32], energies: NDArray[np.float32]) -> list[_Symbol]:
     """Runs of frames with one kind of symbol; pauses and impure sound have kind -1."""
-    tones = [powers[:, group - _KINDS[0]] for group in (_KINDS, _HIGH, _LOW)]
-    pure = np.sum([tone.max(axis=1) for tone in tones], axis=0) > 0.5 * energies
-    loud = energies > max(0.01 * float(energies.max()), _SILENCE**2)
-    kinds = np.where(pure & loud, tones[0].argmax(axis=1), -1)
+    kinds = np.where(_loud(energies), powers[:, _KINDS - _KINDS[0]].argmax(axis=1), -1)
     bounds = np.flatnonzero(np.diff(kinds)) + 1
     starts, ends = np.append(0, bounds), np.append(bounds, len(kinds))
     long_enough = ends - starts >= _SHORTEST_FRAMES
@@ -246,7 +256,16 @@ def _symbols(powers: NDArray[np.float32], energies: NDArray[np.float32]) -> list
         if found and found[-1].kind == symbol.kind:
             symbol = _symbol(symbol.kind, found.pop().start, end, powers, energies)
         found.append(symbol)
-    return found
+    return _snapped(found, len(kinds))
+
+
+def _snapped(symbols: list[_Symbol], n_frames: int) -> list[_Symbol]:
+    """A window's edge is a step, which hides the few looks next to it."""
+    if symbols and symbols[0].start < _SHORTEST_FRAMES:
+        symbols[0] = replace(symbols[0], start=0)
+    if symbols and symbols[-1].end > n_frames - _SHORTEST_FRAMES:
+        symbols[-1] = replace(symbols[-1], end=n_frames)
+    return symbols
 
 
 def _symbol(
@@ -257,7 +276,7 @@ def _symbol(
     power = powers[inner].sum(axis=0)
     tones = [power[group - _KINDS[0]] for group in (_KINDS, _HIGH, _LOW)]
     weakest, total = min(float(tone.max()) for tone in tones), float(energies[inner].sum())
-    pure = sum(float(tone.max()) for tone in tones) > 0.6 * total and weakest > 0.03 * total
+    pure = sum(float(tone.max()) for tone in tones) > 0.4 * total and weakest > 0.01 * total
     byte = int(tones[1].argmax()) << 4 | int(tones[2].argmax())
     return _Symbol(kind if pure else -1, byte, start, end)
 
@@ -275,23 +294,25 @@ def _runs(symbols: list[_Symbol]) -> Iterator[list[_Symbol]]:
         yield run
 
 
-def _whole(run: list[_Symbol], usual: float) -> list[_Symbol]:
+def _whole(run: list[_Symbol], usual: float, n_frames: int) -> list[_Symbol]:
     """Without echoes, and without what is less than half a symbol at the window's edge: it belongs
     to the window that has the other half. `usual` is a symbol's length where no other tells."""
-    length = max(symbol.frames for symbol in run) if len(run) > 1 else usual
-    return [symbol for symbol in run if symbol.frames > 0.4 * length]
+    inside = [symbol.frames for symbol in run if symbol.start > 0 and symbol.end < n_frames]
+    half = float(np.median(inside or [usual])) / 2
+    return [symbol for symbol in run if symbol.frames > half - (symbol.start == 0)]
 
 
-def _checked(run: list[_Symbol], n_frames: int) -> Iterator[_Spoken]:
+def _checked(run: list[_Symbol], usual: float, n_frames: int) -> Iterator[_Spoken]:
     """The run's text if its checksum holds, or if the window's edge has cut it."""
-    if not run:
+    whole = _whole(run, usual, n_frames)
+    if not whole:
         return
-    marked = run[0].kind in {_WORD, _REST}
-    piece = _Piece(run[0].kind, bytes(symbol.byte for symbol in run[marked:]))
-    cut = run[-1].end >= n_frames if marked else run[0].start == 0
-    if cut or (marked and piece.checksum == run[0].byte):
+    marked = whole[0].kind in {_WORD, _REST}
+    piece = _Piece(whole[0].kind, bytes(symbol.byte for symbol in whole[marked:]))
+    cut = run[-1].end == n_frames if marked else run[0].start == 0
+    if cut or (marked and piece.checksum == whole[0].byte):
         space = " " if piece.kind == _WORD else ""
-        times = (frame * _HOP / SAMPLE_RATE_HZ for frame in (run[0].start, run[-1].end))
+        times = (frame * _HOP / SAMPLE_RATE_HZ for frame in (whole[0].start, whole[-1].end))
         yield _Spoken(space + piece.utf8.decode("utf-8", "ignore"), *times)
 
 

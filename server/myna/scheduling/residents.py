@@ -86,8 +86,11 @@ class Residents:
 
 
 def _chosen(
-    shelf: Shelf[Service], other: Shelf[TranscriptionService] | Shelf[SpeechService],
-    model: str, *, strict: bool,
+    shelf: Shelf[Service],
+    other: Shelf[TranscriptionService] | Shelf[SpeechService],
+    model: str,
+    *,
+    strict: bool,
 ) -> Resident[Service]:
     found = shelf.find(model)
     if found is not None:

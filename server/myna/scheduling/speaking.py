@@ -101,9 +101,7 @@ class SpeechService:
             self._workers.cancel(ticket)
             await self._call(coder.close)
 
-    def _submit(
-        self, ticket: Ticket, utterance: Utterance, text: str
-    ) -> asyncio.Future[Samples]:
+    def _submit(self, ticket: Ticket, utterance: Utterance, text: str) -> asyncio.Future[Samples]:
         job = PieceJob(text, utterance.voice, utterance.speed)
         return asyncio.wrap_future(self._workers.submit(ticket, job))
 

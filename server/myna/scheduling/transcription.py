@@ -115,6 +115,11 @@ class Transcription:
             await self._leave()
 
     @property
+    def declared_s(self) -> float | None:
+        """How long the recording says it is, in seconds."""
+        return self._stream.declared_s
+
+    @property
     def transcript(self) -> Transcript:
         """What has been said so far; all of it once `progress` has ended."""
         return Transcript(

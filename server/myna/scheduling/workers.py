@@ -7,19 +7,19 @@ import threading
 from collections.abc import Callable, Hashable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
-from typing import Generic, Protocol, TypeVar
+from typing import Generic, Protocol, TypeVar, cast
 
 from myna.errors import EngineFailure, MynaError
 from myna.scheduling.queue import Entry, FairQueue, Ticket
 
 Job = TypeVar("Job")
 Result = TypeVar("Result")
-Outcome = Result | Job | Exception
+Result_co = TypeVar("Result_co", covariant=True)
 
 _log = logging.getLogger(__name__)
 
 
-class Runner(Protocol[Job, Result]):
+class Runner(Protocol[Job, Result_co]):
     """The part of an engine that workers know."""
 
     def batch_key(self, job: Job) -> Hashable:
@@ -30,7 +30,7 @@ class Runner(Protocol[Job, Result]):
         """Audio-seconds that the job occupies."""
         ...
 
-    def run(self, jobs: Sequence[Job]) -> Sequence[Result | Job | Exception]:
+    def run(self, jobs: Sequence[Job]) -> Sequence[Result_co | Job | Exception]:
         """One outcome a job, in order; a job given back is queued again."""
         ...
 
@@ -49,11 +49,11 @@ class Workers(Generic[Job, Result]):
         runner: Runner[Job, Result],
         *,
         threads: int,
-        queue: FairQueue[_Pending[Job, Result]] | None = None,
+        batch_limit: int = 8,
         name: str = "engine",
     ) -> None:
         self._runner = runner
-        self._queue = queue if queue is not None else FairQueue[_Pending[Job, Result]]()
+        self._queue = FairQueue[_Pending[Job, Result]](batch_limit)
         self._changed = threading.Condition()
         self._closed = False
         self._threads = [
@@ -113,9 +113,7 @@ class Workers(Generic[Job, Result]):
                 self._changed.wait()
             return []
 
-    def _run(
-        self, batch: list[Entry[_Pending[Job, Result]]]
-    ) -> Sequence[Result | Job | Exception]:
+    def _run(self, batch: list[Entry[_Pending[Job, Result]]]) -> Sequence[Result | Job | Exception]:
         try:
             return self._runner.run([entry.job.job for entry in batch])
         except MynaError as failure:
@@ -139,7 +137,7 @@ class Workers(Generic[Job, Result]):
             elif isinstance(outcome, Exception):
                 _settle(pending.future, lambda f, e=outcome: f.set_exception(e))
             else:
-                _settle(pending.future, lambda f, r=outcome: f.set_result(r))
+                _settle(pending.future, lambda f, r=cast("Result", outcome): f.set_result(r))
 
     def _again(self, entry: Entry[_Pending[Job, Result]]) -> None:
         job = entry.job.job

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import shutil
 import tarfile
 import zipfile
@@ -23,6 +24,8 @@ from myna.store.sources import (
     Source,
     SourceError,
 )
+
+_LOG = logging.getLogger(__name__)
 
 _CHUNK_BYTES = 1 << 20
 
@@ -87,6 +90,7 @@ class Downloads(AbstractContextManager["Downloads"]):
         try:
             path = self._hub.download(piece, self._folder / "hub")
         except HubOutOfReachError as error:
+            _LOG.info("%s; other sources are tried from here on", error)
             self._hub_failure = error
             raise
         stream = path.open("rb")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from tqdm import tqdm
 
@@ -21,7 +21,7 @@ class _SilentBar(tqdm):  # pyright: ignore[reportMissingTypeArgument] - generic 
 
     def __init__(self, **options: object) -> None:
         del options
-        super().__init__(disable=True)
+        super().__init__(disable=True)  # pyright: ignore[reportUnknownMemberType] - as above
 
 
 class HubOutOfReachError(SourceError):
@@ -40,9 +40,7 @@ class Hub:
 
     def cached(self, file: HubFile) -> Path | None:
         """The file in the user's cache at the pinned revision, if it is there. No network."""
-        from huggingface_hub import try_to_load_from_cache  # noqa: PLC0415 - slow to import
-
-        found = try_to_load_from_cache(
+        found = _library().try_to_load_from_cache(
             file.repo, file.path, cache_dir=self._cache, revision=file.revision
         )
         return Path(found) if isinstance(found, str) else None
@@ -52,8 +50,7 @@ class Hub:
 
         Raises SourceError, and HubOutOfReachError where asking for another file would be no use.
         """
-        import huggingface_hub as hf  # noqa: PLC0415 - slow to import
-
+        hf = _library()
         url = hf.hf_hub_url(file.repo, file.path, revision=file.revision, endpoint=self._endpoint)
         # hf_hub_download retries for 23 s where nobody answers; this request is made only once.
         _reach(lambda: hf.get_hf_file_metadata(url, timeout=_TIMEOUT_S))
@@ -72,20 +69,17 @@ class Hub:
 
     def file_names(self, repo: str, revision: str) -> tuple[str, ...]:
         """Every file of a repository. Raises SourceError."""
-        from huggingface_hub import HfApi  # noqa: PLC0415 - slow to import
-
-        api = HfApi(endpoint=self._endpoint)
+        api = _library().HfApi(endpoint=self._endpoint)
         info = _reach(lambda: api.model_info(repo, revision=revision, timeout=_TIMEOUT_S))
         return tuple(sibling.rfilename for sibling in info.siblings or ())
 
     def cached_snapshot(self, repo: str, revision: str, patterns: Sequence[str]) -> Path | None:
         """The folder of a repository in the user's cache, unless it is known that files that match
         are still missing there. No network."""
-        from huggingface_hub import snapshot_download  # noqa: PLC0415 - slow to import
-        from huggingface_hub.errors import LocalEntryNotFoundError  # noqa: PLC0415
+        from huggingface_hub.errors import LocalEntryNotFoundError  # noqa: PLC0415 - slow
 
         try:
-            folder = snapshot_download(
+            folder = _library().snapshot_download(
                 repo,
                 revision=revision,
                 cache_dir=self._cache,
@@ -99,10 +93,8 @@ class Hub:
     def snapshot(self, repo: str, revision: str, patterns: Sequence[str]) -> Path:
         """Fetch the files of a repository that match into the user's cache, and return the
         repository's folder there. Raises SourceError."""
-        from huggingface_hub import snapshot_download  # noqa: PLC0415 - slow to import
-
         folder = _download(
-            lambda: snapshot_download(
+            lambda: _library().snapshot_download(
                 repo,
                 revision=revision,
                 cache_dir=self._cache,
@@ -112,6 +104,14 @@ class Hub:
             )
         )
         return Path(folder)
+
+
+def _library() -> Any:
+    """huggingface_hub: only when it is needed, as importing it takes half a second; and untyped, as
+    its functions are typed in part."""
+    import huggingface_hub  # noqa: PLC0415
+
+    return huggingface_hub
 
 
 def _reach(request: Callable[[], T]) -> T:

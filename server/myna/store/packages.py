@@ -7,6 +7,7 @@ the ones that are used, and then opened as an archive. It is never installed, bu
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 import tarfile
@@ -16,6 +17,8 @@ from pathlib import Path
 from typing import IO, Protocol
 
 from myna.store.sources import Registry, SourceError
+
+_BROKEN_CONNECTION = re.compile(r"after connection broken by '(.+?)'[:\n]")
 
 
 class Archive(Protocol):
@@ -145,6 +148,9 @@ def _complaint(name: str, stderr: str) -> str:
     if any("No module named pip" in line for line in lines):
         return f"there is no pip in this environment ({sys.executable} -m ensurepip adds it)"
     errors = [line for line in lines if line.lower().startswith(("error", "npm err"))]
+    # pip says last that it found no such version, also where it could not ask.
+    if broken := _BROKEN_CONNECTION.search(stderr):
+        return f"{name} failed: {broken[1]}"
     return f"{name} failed: " + " ".join((errors or lines or ["it gave no reason"])[:3])
 
 

@@ -137,9 +137,9 @@ def _on_hub(name: str) -> _HubFolder | None:
     if found := _HUB_NAME.fullmatch(name):
         return _HubFolder(found["repo"], found["revision"] or "main", found["folder"] or "")
     # Only here, as it brings CTranslate2 with it; the table has no public name.
-    from faster_whisper.utils import _MODELS  # noqa: PLC0415 # pyright: ignore[reportPrivateUsage]
+    from faster_whisper import utils  # noqa: PLC0415 # pyright: ignore[reportMissingTypeStubs]
 
-    repo = _MODELS.get(name)
+    repo = utils._MODELS.get(name)  # noqa: SLF001 # pyright: ignore[reportPrivateUsage]
     return _HubFolder(repo, "main", "") if repo else None
 
 

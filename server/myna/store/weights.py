@@ -114,21 +114,19 @@ class Weights:
                 place.symlink_to(cached)
                 return
             failures.append(f"{cached}: the hub cache's copy is damaged; delete it")
-        for source in () if self.offline else file.sources:
-            label, staging = f"{card.id}/{file.path}", self.directory / card.id / ".fetch"
-            try:
-                with (
-                    self._progress.fetching(label, file.bytes, staging),
-                    closing(downloads.read(source)) as blocks,
-                ):
-                    _write(place, blocks, file)
-            except SourceError as error:
-                _LOG.info("%s not from %s: %s", label, source, error)
-                failures.append(f"{source}: {error}")
-            else:
-                return
-        reason = "\n  ".join([f"{file.path} cannot be had", *failures])
-        raise ModelUnavailable(self._explain(card, reason, self.missing(card) or [file]))
+        label, staging = f"{card.id}/{file.path}", self.directory / card.id / ".fetch"
+        with self._progress.fetching(label, file.bytes, staging):
+            for source in () if self.offline else file.sources:
+                try:
+                    with closing(downloads.read(source)) as blocks:
+                        _write(place, blocks, file)
+                except SourceError as error:
+                    _LOG.debug("%s not from %s: %s", label, source, error)
+                    failures.append(f"{source}: {error}")
+                else:
+                    return
+            reason = "\n  ".join([f"{file.path} cannot be had", *failures])
+            raise ModelUnavailable(self._explain(card, reason, self.missing(card) or [file]))
 
     def _in_hub_cache(self, file: CardFile) -> Path | None:
         for source in file.sources:

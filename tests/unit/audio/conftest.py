@@ -75,9 +75,7 @@ def encode() -> Callable[..., None]:
 
 
 @pytest.fixture
-def wav_file(
-    tmp_path: Path, tone: Callable[..., np.ndarray], encode: Callable[..., None]
-) -> Path:
+def wav_file(tmp_path: Path, tone: Callable[..., np.ndarray], encode: Callable[..., None]) -> Path:
     """Two seconds of the tone."""
     path = tmp_path / "tone.wav"
     encode(path, tone(2), "wav", "pcm_s16le", 16_000)
@@ -97,9 +95,7 @@ def make_decoder() -> Iterator[Callable[..., Decoder]]:
     """Decoders with the given limits, closed after the test."""
     made: list[Decoder] = []
 
-    def make(
-        max_audio_s: float = 3600, cpu_s: int = 60, memory_bytes: int = 512 << 20
-    ) -> Decoder:
+    def make(max_audio_s: float = 3600, cpu_s: int = 60, memory_bytes: int = 512 << 20) -> Decoder:
         made.append(Decoder(DecodeLimits(max_audio_s, cpu_s, memory_bytes)))
         return made[-1]
 

@@ -75,6 +75,14 @@ def test_pip_never_runs_a_source_package(shelf, target, tmp_path):
     assert not (tmp_path / "ran").exists()
 
 
+def test_an_index_out_of_reach_is_told_from_a_package_that_is_not_there(shelf, target, monkeypatch):
+    monkeypatch.setenv("PIP_NO_INDEX", "0")
+    monkeypatch.setenv("PIP_INDEX_URL", "http://127.0.0.1:9/simple")
+    monkeypatch.setenv("PIP_EXTRA_INDEX_URL", "")
+    with pytest.raises(SourceError, match="Connection refused"):
+        Pip().fetch("some-weights", "1.0", target)
+
+
 def test_an_environment_without_pip_says_so(target):
     # -I -S leaves site-packages out of sight, and pip with them.
     with pytest.raises(SourceError, match="no pip in this environment"):

@@ -192,12 +192,7 @@ class WhisperTranscriber:
         ]
         frames = self._frames(jobs[0], works[0])
         budget = _budget(frames, len(prompts[0]))
-        sampling = (
-            {"beam_size": 1, "num_hypotheses": _BEST_OF, "sampling_topk": 0}
-            | {"sampling_temperature": step.temperature}
-            if step.temperature > 0
-            else {"beam_size": options.beam_size, "patience": 1}
-        )
+        sampled = step.temperature > 0
         results = self._model.generate(
             encoded,
             prompts,
@@ -206,7 +201,10 @@ class WhisperTranscriber:
             return_no_speech_prob=True,
             suppress_tokens=self._vocabulary.suppressed,
             max_initial_timestamp_index=_FIRST_TIMESTAMP_WITHIN,
-            **sampling,
+            beam_size=1 if sampled else options.beam_size,
+            num_hypotheses=_BEST_OF if sampled else 1,
+            sampling_topk=0 if sampled else 1,
+            sampling_temperature=step.temperature if sampled else 1,
         )
         full = frames == FULL_FRAMES
         return [self._attempt(result, step, budget, full_length=full) for result in results]
@@ -267,5 +265,3 @@ def _budget(frames: int, prompt_length: int) -> int:
 
 def _view(array: NDArray[np.float32]) -> ctranslate2.StorageView:
     return ctranslate2.StorageView.from_array(np.ascontiguousarray(array, dtype=np.float32))
-
-

@@ -13,12 +13,14 @@ from ctranslate2.models import Whisper
 from myna.engines.contract import WindowJob, WindowResult
 from myna.engines.whisper.alignment import TimedWord, monotone, timed_words
 from myna.engines.whisper.fallback import Attempt
-from myna.engines.whisper.segments import Span, spans
+from myna.engines.whisper.segments import Span, spans, stops_early
 from myna.engines.whisper.vocabulary import Vocabulary
 from myna.engines.whisper.windowing import FRAMES_PER_S
 from myna.text.transcript import Segment, TokenLogprob, Word
 
 _LEAST_PROBABILITY = 1e-10
+_LEAST_REST_S = 0.8
+"""What is shorter is the silence that windows end with."""
 
 
 @dataclass(slots=True)
@@ -44,11 +46,13 @@ class Reading:
         found = [] if attempt.silent else spans(attempt.tokens, begin, window.seconds)
         self.spans = [span for span in found if self.vocabulary.text(span.tokens).strip()]
         self.rest_from_s = None
-        if attempt.cut_off and attempt.full_length and len(self.spans) > 1:
-            behind_s = self.spans[-2].end_s
-            if 0 < behind_s < window.seconds - 1:
-                self.rest_from_s = window.start_s + behind_s
+        unfinished = attempt.cut_off and attempt.full_length and len(self.spans) > 1
+        if unfinished or (self.spans and stops_early(attempt.tokens, begin)):
+            if unfinished:
                 self.spans.pop()
+            behind_s = self.spans[-1].end_s
+            if 0 < behind_s < window.seconds - _LEAST_REST_S:
+                self.rest_from_s = window.start_s + behind_s
 
     @property
     def wants_alignment(self) -> bool:
@@ -65,9 +69,7 @@ class Reading:
     @property
     def start_sequence(self) -> tuple[int, ...]:
         """Language and task as the decoder was told."""
-        return tuple(
-            self.vocabulary.tokenizer(self.language, self.job.options.task).sot_sequence
-        )
+        return tuple(self.vocabulary.tokenizer(self.language, self.job.options.task).sot_sequence)
 
     def result(self) -> WindowResult:
         """The window's segments in the recording's time."""

@@ -37,6 +37,15 @@ def spans(tokens: Sequence[int], timestamp_begin: int, window_s: float) -> list[
     return _ordered([span for span in found if any(t < timestamp_begin for t in span.tokens)])
 
 
+def stops_early(tokens: Sequence[int], timestamp_begin: int) -> bool:
+    """Whether Whisper says that more is spoken behind its last timestamp.
+
+    It closes a window with one timestamp where it is done; with two where the next segment has
+    begun and does not fit. openai/whisper goes on from there, and so must we.
+    """
+    return len(tokens) > 1 and min(tokens[-2:]) >= timestamp_begin
+
+
 def _span(tokens: Sequence[int], timestamp_begin: int, window_s: float) -> Span:
     opens = bool(tokens) and tokens[0] >= timestamp_begin
     closes = len(tokens) > 1 and tokens[-1] >= timestamp_begin

@@ -76,7 +76,7 @@ class Vocabulary:
     def logprob(self, token: int, logprob: float) -> TokenLogprob:
         """A text token with its bytes."""
         name = self._tokens.id_to_token(token)
-        raw = bytes(_BYTES[char] for char in name if char in _BYTES)
+        raw = bytes(_BYTES[char] for char in name or "" if char in _BYTES)
         return TokenLogprob(raw.decode(errors="replace"), raw, logprob)
 
 

@@ -1,0 +1,192 @@
+"""Transcribing and speaking from the command line, through the same scheduler, without a server."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import Generator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import BinaryIO, NoReturn, get_args
+
+from tqdm import tqdm
+
+from myna.audio.encode import SpeechFormat
+from myna.audio.windows import Cutting
+from myna.engines.contract import DecodingOptions
+from myna.errors import BadRequest, MynaError
+from myna.loading import Loader, ModelPlan
+from myna.planning import plan
+from myna.scheduling.residents import Residents
+from myna.scheduling.speaking import Utterance
+from myna.scheduling.transcription import TranscriptionService
+from myna.scheduling.voices import voice_named
+from myna.settings import Settings
+from myna.text.formats import ResponseFormat, render
+from myna.text.languages import language_code
+from myna.text.sentences import pieces, speakable
+
+_SUFFIXES = {"text": "txt", "json": "json", "verbose_json": "json", "srt": "srt", "vtt": "vtt"}
+
+
+@dataclass(frozen=True, slots=True)
+class TranscribeJob:
+    """What `myna transcribe` was asked for."""
+
+    files: tuple[Path, ...]
+    format: ResponseFormat
+    language: str | None
+    translate: bool
+    words: bool
+    output: Path | None
+
+
+@dataclass(frozen=True, slots=True)
+class SpeakJob:
+    """What `myna speak` was asked for."""
+
+    text: str
+    voice: str
+    speed: float
+    format: SpeechFormat | None
+    output: Path | None
+
+
+def transcribe_files(settings: Settings, job: TranscribeJob) -> None:
+    """Transcribe every file, in turn, with a bar over the audio's length.
+
+    Raises:
+        BadRequest: a file cannot be decoded, or the language is unknown; later files are not tried.
+        ModelUnavailable: the model's files cannot be had.
+    """
+    options = DecodingOptions(
+        task="translate" if job.translate else "transcribe",
+        language=language_code(job.language or ""),
+        beam_size=settings.beam_size,
+        word_timestamps=job.words,
+    )
+    if not settings.stt:
+        raise ValueError("no speech-to-text model: --stt is none")
+    with _loaded(settings, replace(plan(settings), tts=())) as residents:
+        service = residents.stt.residents[0].service
+        if job.translate and not service.engine.translates:
+            raise BadRequest(f"The model {service.engine.name} cannot translate.")
+        for file in job.files:
+            body = asyncio.run(_transcribed(service, file, options, job))
+            _write(body, _place(job, file))
+
+
+def speak_text(settings: Settings, job: SpeakJob) -> None:
+    """Speak a text into a file (default: speech.wav), with a bar over its pieces.
+
+    Raises:
+        BadRequest: there is nothing to say, or the speed is out of range.
+        ModelUnavailable: the model's files cannot be had.
+    """
+    if not speakable(job.text):
+        raise BadRequest("There is nothing to say; give some words.")
+    if not 0.25 <= job.speed <= 4:
+        raise BadRequest("--speed takes 0.25 to 4")
+    if not settings.tts:
+        raise ValueError("no text-to-speech model: --tts is none")
+    output = job.output or Path(f"speech.{job.format or 'wav'}")
+    format_ = job.format or _by_suffix(output)
+    with _loaded(settings, replace(plan(settings), stt=())) as residents:
+        engine = residents.tts.residents[0].service.engine
+        voice = voice_named(job.voice, engine)
+        asyncio.run(_spoken(residents, Utterance(job.text, voice, job.speed, format_), output))
+
+
+@contextmanager
+def _loaded(settings: Settings, models: ModelPlan) -> Generator[Residents]:
+    with ThreadPoolExecutor(models.front_threads) as threads:
+        residents = Loader(settings, models, threads).load()
+        try:
+            yield residents
+        finally:
+            residents.close()
+
+
+async def _transcribed(
+    service: TranscriptionService, file: Path, options: DecodingOptions, job: TranscribeJob
+) -> bytes:
+    with file.open("rb") as audio:
+        try:
+            transcription = await service.open(audio.fileno(), options, Cutting())
+            with _bar(file.name, "s") as bar:
+                async for progress in transcription.progress():
+                    bar.total = max(transcription.declared_s or 0.0, progress.done_s)
+                    bar.update(progress.done_s - bar.n)
+        except MynaError as error:
+            raise BadRequest(f"{file}: {error.message}") from error
+    granularities = ("word", "segment") if job.words else ("segment",)
+    transcript = transcription.transcript
+    return render(transcript, job.format, granularities=granularities).body
+
+
+async def _spoken(residents: Residents, utterance: Utterance, output: Path) -> None:
+    service = residents.tts.residents[0].service
+    total = len(list(pieces(utterance.text)))
+    with _target(output) as target, _bar(output.name, "piece", total) as bar:
+        async for spoken in service.speak(utterance):
+            await asyncio.to_thread(target.write, spoken.data)
+            bar.update(1 if bar.n < total else 0)
+    if str(output) != "-":
+        print(f"wrote {output}", file=sys.stderr)  # noqa: T201 - the command's own output
+
+
+def _by_suffix(output: Path) -> SpeechFormat:
+    suffix = output.suffix.lstrip(".").lower()
+    named = {"ogg": "opus", "oga": "opus"}.get(suffix, suffix)
+    for format_ in get_args(SpeechFormat):
+        if format_ == named:
+            return format_
+    return "wav"
+
+
+def _place(job: TranscribeJob, file: Path) -> Path | None:
+    """Where a file's transcript goes; None for standard output."""
+    if job.output is None:
+        return None
+    if job.output.is_dir() or len(job.files) > 1:
+        return job.output / f"{file.stem}.{_SUFFIXES[job.format]}"
+    return job.output
+
+
+def _write(body: bytes, place: Path | None) -> None:
+    if place is None:
+        ending = b"" if body.endswith(b"\n") or not body else b"\n"
+        sys.stdout.buffer.write(body + ending)
+        sys.stdout.flush()
+        return
+    place.parent.mkdir(parents=True, exist_ok=True)
+    place.write_bytes(body)
+    print(f"wrote {place}", file=sys.stderr)  # noqa: T201 - the command's own output
+
+
+@contextmanager
+def _target(output: Path) -> Generator[BinaryIO]:
+    """The output file, put in place only when it is whole; `-` is standard output."""
+    if str(output) == "-":
+        yield sys.stdout.buffer
+        return
+    part = output.with_name(output.name + ".part")
+    try:
+        with part.open("wb") as target:
+            yield target
+        part.replace(output)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def _bar(name: str, unit: str, total: float | None = None) -> tqdm[NoReturn]:
+    """A progress bar on standard error, where somebody looks at it."""
+    return tqdm(
+        total=total,
+        desc=name,
+        unit=unit,
+        disable=None,
+        bar_format="{desc}: {percentage:3.0f}%|{bar}| {n:.0f}/{total:.0f} {unit} [{elapsed}]",
+    )

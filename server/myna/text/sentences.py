@@ -1,0 +1,322 @@
+"""Text to the pieces that are spoken one after another.
+
+A piece ends where a speaker would stop. The first is short, so that sound starts early; later ones
+may grow, since there is sound to listen to while they are made. Cutting never changes what is said:
+the pieces together are the text, but for the white space at the cuts.
+
+Where it is not sure that a sentence ends ("the U.S. Army", "5 p.m. Tuesday"), it takes it not to: a
+missed end makes a longer piece, a wrong one a pause in the middle of a sentence.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from enum import IntEnum
+
+FIRST_CHARS = 60
+"""What the first piece should not go beyond: about four seconds of speech."""
+
+MAX_CHARS = 300
+"""No piece is longer: a fair turn of a worker, and what the engines take in one go."""
+
+_DENSITY = 3
+"""Latin letters that take as long to say as one Chinese, Japanese or Korean character."""
+
+_LEAST_WRAP = 40
+"""A line from this length on may be one that an editor broke in the middle of a sentence."""
+
+_LONGEST_GRAPHEME = 32
+"""How far a cut steps back to leave a letter its marks; beyond it the text is a prank."""
+
+
+def speakable(text: str) -> bool:
+    """Whether there is anything to say: a letter or a digit of any script."""
+    return any(char.isalnum() for char in text)
+
+
+def pieces(
+    text: str, *, first_chars: int = FIRST_CHARS, max_chars: int = MAX_CHARS
+) -> Iterator[str]:
+    """Pieces of `text` in order, none empty, none longer than `max_chars` code points (at least 1).
+
+    A piece is one or more whole sentences, or part of one that is too long. What is too long grows
+    with what was said before. A line that ends a sentence ends the piece, because to an engine a
+    line end is mere space. Parts without letters or digits go along with a neighbour.
+    """
+    density = _DENSITY if _dense(text) else 1
+    sizes = _Sizes(max(1, first_chars // density), max(1, max_chars // density))
+    group: _Span | None = None
+    first = True
+    for part in _parts(text, sizes):
+        if group is None:
+            group = part
+        elif _joins(text, group, part, sizes, first=first):
+            group = _Span(group.start, part.end, part.ending)
+        else:
+            yield text[group.start : group.end]
+            group, first = part, False
+    if group is not None:
+        yield text[group.start : group.end]
+
+
+@dataclass(frozen=True, slots=True)
+class _Sizes:
+    """How long pieces should be, in code points."""
+
+    first: int
+    """The first piece, where the text has a place to end it."""
+    most: int
+    """Any piece."""
+
+    @property
+    def enough(self) -> int:
+        """A first piece below this ("Hi.") takes the next sentence along; nothing less is left."""
+        return self.first // 4
+
+    @property
+    def clause(self) -> int:
+        """Nothing shorter is cut off at a comma."""
+        return 2 * self.first // 5
+
+    def wanted(self, start: int) -> int:
+        """The size of a piece from `start` on: twice of what was said before it. An engine at half
+        of real time then never leaves the listener waiting."""
+        return min(self.most, max(self.first, 2 * start))
+
+
+def _dense(text: str) -> bool:
+    """Whether most letters are of a script that says a syllable or more with each."""
+    letters = [char for char in text if char.isalpha()]
+    wide = sum(unicodedata.east_asian_width(char) in "WF" for char in letters)
+    return 2 * wide > len(letters)
+
+
+class _Ending(IntEnum):
+    """How a stretch of text ends, from the weakest to the strongest."""
+
+    NOWHERE = 0
+    """In the middle, because it was too long."""
+    CLAUSE = 1
+    """At a comma or the like, or at a full stop that may be that of an abbreviation."""
+    SENTENCE = 2
+    LINE = 3
+    """At the end of a line or of a paragraph."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Span:
+    """`text[start:end]`, which neither begins nor ends with white space."""
+
+    start: int
+    end: int
+    ending: _Ending
+
+
+def _joins(text: str, group: _Span, part: _Span, sizes: _Sizes, *, first: bool) -> bool:
+    """Whether a part is spoken in one piece with those before it."""
+    size = part.end - group.start
+    if size > sizes.most:
+        return False
+    if not speakable(text[group.start : group.end]) or not speakable(text[part.start : part.end]):
+        return True
+    if first and group.end - group.start >= sizes.enough:
+        return False
+    return group.ending == _Ending.SENTENCE and size <= sizes.wanted(group.start)
+
+
+def _parts(text: str, sizes: _Sizes) -> Iterator[_Span]:
+    """Sentences, and the parts of those that are too long."""
+    start = _skip_space(text, 0)
+    clauses: list[int] = []
+    for end, ending in _endings(text):
+        if ending == _Ending.CLAUSE:
+            clauses.append(end)
+        else:
+            if start < end:
+                yield from _cut(text, _Span(start, end, ending), clauses, sizes)
+            start = _skip_space(text, end)
+            clauses = []
+
+
+def _cut(text: str, sentence: _Span, clauses: Sequence[int], sizes: _Sizes) -> Iterator[_Span]:
+    """A long sentence in parts: cut at clauses, and where there are none only if it must be."""
+    start, end = sentence.start, sentence.end
+    while end - start > sizes.wanted(start):
+        at = _clause_end(start, end, clauses, sizes)
+        ending = _Ending.CLAUSE
+        if at is None and end - start <= sizes.most:
+            break
+        if at is None:
+            at, ending = _forced(text, start, start + sizes.most), _Ending.NOWHERE
+        yield _Span(start, at, ending)
+        start = _skip_space(text, at)
+    if start < end:
+        yield _Span(start, end, sentence.ending)
+
+
+def _clause_end(start: int, end: int, clauses: Sequence[int], sizes: _Sizes) -> int | None:
+    """The last end of a clause within the wanted size, else the first within the greatest."""
+    least = start + sizes.clause
+    fitting = [at for at in clauses if least <= at <= min(start + sizes.most, end - sizes.enough)]
+    wanted = [at for at in fitting if at <= start + sizes.wanted(start)]
+    return wanted[-1] if wanted else fitting[0] if fitting else None
+
+
+def _forced(text: str, start: int, most: int) -> int:
+    """Where to end what begins at `start`, at `most` or before: at white space, else anywhere."""
+    for at in range(most, start, -1):
+        if text[at].isspace():
+            return _skip_space_back(text, at)
+    return _between_graphemes(text, start, most)
+
+
+def _between_graphemes(text: str, start: int, at: int) -> int:
+    """`at`, or a little before it where a cut would part a letter from its marks or an emoji."""
+    for back in range(at, max(start, at - _LONGEST_GRAPHEME), -1):
+        if not (_extends(text[back]) or text[back - 1] == "\u200d"):
+            return back
+    return at
+
+
+def _extends(char: str) -> bool:
+    """Whether a character belongs to the one before it: marks, joiners, skin tones."""
+    return (
+        unicodedata.category(char).startswith("M")
+        or char in "\u200c\u200d"
+        or "\U0001f3fb" <= char <= "\U0001f3ff"
+    )
+
+
+def _skip_space(text: str, at: int) -> int:
+    while at < len(text) and text[at].isspace():
+        at += 1
+    return at
+
+
+def _skip_space_back(text: str, at: int) -> int:
+    while at > 0 and text[at - 1].isspace():
+        at -= 1
+    return at
+
+
+_OPENERS = "\"'“‘„«‹([{¿¡*_`~#>•·–—-「『【《〈（［"
+_CLOSERS = "\"'”’“»›)\\]}*_`~」』】》〉）］"
+
+_MARK = re.compile(
+    # Marks that end a sentence whatever follows: Chinese, Japanese, Arabic, Urdu, Devanagari,
+    # Armenian, Ethiopic, Burmese and Khmer.
+    rf"(?P<stop>[。！？｡؟۔।॥։።။៕][.!?…。！？｡؟۔।॥]*[{_CLOSERS}]*"
+    # Those that need white space after them; a no-break space is there to say that it goes on.
+    rf"|(?<![.!?…])[.!?…]+[{_CLOSERS}]*(?=[^\S\u00a0\u202f]|$))"
+    rf"|(?P<clause>[，、；：،؛][{_CLOSERS}]*|—+|[,;:–][{_CLOSERS}]*(?=\s))"
+    r"|(?P<line>[\n\r\u2028\u2029]\s*)"
+)
+
+
+def _endings(text: str) -> Iterator[tuple[int, _Ending]]:
+    """Where something ends, in order and each place once; last of all the end of the text."""
+    last: tuple[int, _Ending] = (0, _Ending.NOWHERE)
+    for mark in _MARK.finditer(text):
+        if mark["line"]:
+            at, ending = _skip_space_back(text, mark.start()), _line_ending(text, mark)
+        elif mark["clause"]:
+            at, ending = mark.end(), _Ending.CLAUSE
+        else:
+            at, ending = mark.end(), _stop_ending(text, mark)
+        if ending == _Ending.NOWHERE:
+            continue
+        if at == last[0]:
+            last = (at, max(ending, last[1]))
+        else:
+            yield last
+            last = (at, ending)
+    yield last
+    end = _skip_space_back(text, len(text))
+    if end > last[0] or last[1] < _Ending.SENTENCE:
+        yield end, _Ending.LINE
+
+
+def _line_ending(text: str, mark: re.Match[str]) -> _Ending:
+    """A line end ends a sentence unless it looks like one that an editor put there."""
+    line_start = text.rfind("\n", 0, mark.start()) + 1
+    wrapped = mark.start() - line_start >= _LEAST_WRAP and _next_char(text, mark.end()).islower()
+    blank = len(mark["line"].splitlines()) > 1
+    return _Ending.NOWHERE if wrapped and not blank else _Ending.LINE
+
+
+def _stop_ending(text: str, mark: re.Match[str]) -> _Ending:
+    """What a full stop, question mark or the like ends."""
+    stop = mark["stop"]
+    if stop[0] not in ".!?…":
+        return _Ending.SENTENCE
+    if stop[0] == "." and stop[1:2] != "." and _abbreviates(text, mark.start(), mark.end()):
+        return _Ending.NOWHERE
+    if _next_char(text, mark.end()).islower():
+        return _Ending.CLAUSE  # "Really?" he asked; and text that is all in lower case
+    return _Ending.SENTENCE
+
+
+def _next_char(text: str, at: int) -> str:
+    """The first character from `at` on that is neither white space nor an opening mark, or ""."""
+    while at < len(text) and (text[at].isspace() or text[at] in _OPENERS):
+        at += 1
+    return text[at : at + 1]
+
+
+def _words(listed: str) -> frozenset[str]:
+    return frozenset(listed.split())
+
+
+_BEFORE_A_NAME = _words(
+    "mr mrs ms mx messrs dr drs prof rev hon gen col capt cmdr lt sgt maj sen gov pres st ste "
+    "mme mlle mgr hr fr sra srta dña sig sigg dott ing avv dhr mevr "
+    "e.g i.e cf vs viz bzw z.b d.h vgl ggf evtl inkl bijv p.ej ca approx al"
+)
+"""A sentence goes on after these, whatever follows."""
+
+_BEFORE_A_NUMBER = _words("no nos nr fig figs vol vols p pp ch sec art abs eq núm nº")
+"""A sentence goes on after these if a number follows."""
+
+_ANYWHERE = _words(
+    "etc inc ltd co corp bros jr sr dept est esp ave blvd rd usw jan feb apr aug sept oct nov dec"
+)
+"""These may stand at the end of a sentence as well."""
+
+_BEGINNERS = _words(
+    "a an the this that these those he she it they we i you my his her its our their there here "
+    "in on at as but and or so if when while then after before however because although what who "
+    "why how where yes no not one some all most many each every for from with by to now"
+)
+"""A capital letter on one of these is that of a sentence, not of a name."""
+
+_GERMAN_MONTHS = _words(
+    "januar februar märz april mai juni juli august september oktober november dezember"
+)
+
+_INITIALS = re.compile(r"(?:[^\W\d_]\.)*[^\W\d_]")
+_LETTERS = re.compile(r"[^\W_]+")
+
+
+def _abbreviates(text: str, at: int, after: int) -> bool:
+    """Whether the full stop at `at` belongs to its word; the text goes on at `after`."""
+    low = max(0, at - 24)
+    start = max(low, 1 + max(text.rfind(space, low, at) for space in " \n\t\u00a0\u202f"))
+    word = text[start:at].lstrip(_OPENERS)
+    folded = word.lower()
+    begin = _skip_space(text, after)
+    found = _LETTERS.search(text, begin, begin + 24)
+    following = found[0].lower() if found else ""
+    if folded.isdigit():
+        listed = start == 0 or "\n" in text[_skip_space_back(text, start) : start]
+        return listed or (len(folded) <= 2 and following in _GERMAN_MONTHS)
+    if folded in _BEFORE_A_NAME:
+        return bool(following)
+    if folded in _BEFORE_A_NUMBER and following[:1].isdigit():
+        return True
+    if word == "I":  # the pronoun, unless more initials follow it
+        return text[begin + 1 : begin + 2] == "." and text[begin].isupper()
+    initials = word.lower() != word.upper() and _INITIALS.fullmatch(word) is not None
+    return (initials or folded in _ANYWHERE) and bool(following) and following not in _BEGINNERS

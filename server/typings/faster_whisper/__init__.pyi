@@ -1,0 +1,1 @@
+"""The parts of faster-whisper that Myna calls; the library ships no types."""

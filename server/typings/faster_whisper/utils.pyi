@@ -1,0 +1,3 @@
+_MODELS: dict[str, str]
+
+def get_assets_path() -> str: ...
