@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import click
 
@@ -23,8 +23,10 @@ def _flag(name: str) -> str:
 def settings_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """One option for every setting, from its declaration."""
     for name, field in reversed(Settings.model_fields.items()):
-        default = field.default
-        shown = ",".join(default) if isinstance(default, tuple) else default
+        default: Any = field.default
+        shown = (
+            ",".join(cast("tuple[str, ...]", default)) if isinstance(default, tuple) else default
+        )
         note = "" if shown in (None, "") else f"  [default: {shown}]"
         text = f"{field.description}{note}  ({_variable(name)})"
         if isinstance(default, bool):

@@ -52,7 +52,7 @@ class MynaError(Exception):
 
 
 class BadRequest(MynaError):
-    """The client sent something that cannot be served; the message names the field and the way out."""
+    """The client sent what cannot be served; the message names the field and the way out."""
 
     status = 400
     type = "invalid_request_error"
@@ -177,7 +177,7 @@ def envelope(error: MynaError) -> dict[str, Any]:
 
 
 def headers(error: MynaError) -> dict[str, str]:
-    """Headers that tell a client's retry logic what to do; seconds are rounded up to whole ones."""
+    """What retry logic reads; seconds are rounded up to whole ones."""
     found: dict[str, str] = {}
     if error.retry_after_s is not None:
         found["retry-after"] = str(max(1, -int(-error.retry_after_s // 1)))

@@ -1,4 +1,4 @@
-"""Every setting, declared once. Flags, `MYNA_*` variables, the TOML file and the docs derive from it."""
+"""Every setting, declared once: flags, `MYNA_*` variables, TOML file and docs derive from it."""
 
 from __future__ import annotations
 
@@ -107,7 +107,7 @@ class Settings(BaseSettings):
     )
     api_keys: SecretStr | None = Field(
         None,
-        description="Keys that clients must send, as `name:key` or just `key`, separated by commas; "
+        description="Keys that clients must send: `name:key` or just `key`, separated by commas; "
         "none leaves the server open.",
     )
     api_keys_file: Path | None = Field(

@@ -27,7 +27,7 @@ def configure_logging(level: str) -> None:
 
 
 class Telemetry:
-    """Outermost layer: names every request, times it, logs it, and turns a crash into an envelope."""
+    """Outermost layer: names, times and logs every request, turns a crash into an envelope."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app

@@ -57,7 +57,7 @@ async def unless_gone(request: Request, work: Awaitable[T]) -> T:
 class LiveStream(StreamingResponse):
     """A streamed body whose source is closed as soon as the client leaves, not at its next byte."""
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002 - ASGI
         """Send until the source ends or the client is gone."""
         sending = asyncio.create_task(self._send(send))
         gone = asyncio.create_task(_disconnected(receive))

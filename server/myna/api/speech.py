@@ -17,7 +17,7 @@ from starlette.responses import Response
 from myna.api.context import Context, context
 from myna.api.names import TTS_1_VOICES, TTS_NAMES
 from myna.api.responses import LiveStream, event, primed, unless_gone
-from myna.audio.encode import SpeechFormat, content_type
+from myna.audio.encode import CONTENT_TYPES, SpeechFormat
 from myna.engines.contract import Synthesizer, Voice
 from myna.errors import BadRequest, ClientGone, MynaError, PayloadTooLarge, envelope
 from myna.scheduling.speaking import SpeechService, Utterance
@@ -89,7 +89,7 @@ async def speech(request: Request) -> Response:
         events = await unless_gone(request, primed(_events(service, utterance)))
         return LiveStream(events, media_type="text/event-stream; charset=utf-8")
     audio = await unless_gone(request, primed(_audio(service, utterance)))
-    return LiveStream(audio, media_type=content_type(utterance.format))
+    return LiveStream(audio, media_type=CONTENT_TYPES[utterance.format])
 
 
 async def _read(request: Request) -> bytes:

@@ -93,7 +93,8 @@ def _format(form: Form, model: str, task: Task, *, strict: bool) -> ResponseForm
     if strict and model in STT_NAMES and asked not in hosted:
         use = "' or '".join(name for name in FORMATS if name in hosted)
         raise BadRequest(
-            f"response_format '{asked}' is not compatible with model '{model}'. Use '{use}' instead.",
+            f"response_format '{asked}' is not compatible with model '{model}'. "
+            f"Use '{use}' instead.",
             param="response_format",
             code="unsupported_value",
         )
@@ -113,7 +114,7 @@ def _format(form: Form, model: str, task: Task, *, strict: bool) -> ResponseForm
 
 
 def _granularities(form: Form, format_: str, *, strict: bool) -> frozenset[Granularity]:
-    """Only verbose_json has room for them; elsewhere they are ignored, or refused in strict mode."""
+    """Only verbose_json has room for them; elsewhere they are ignored, in strict mode refused."""
     asked = _each(form, "timestamp_granularities", ("word", "segment"))
     if asked and format_ != "verbose_json":
         if strict:
@@ -194,7 +195,7 @@ def _cutting(form: Form) -> Cutting:
     if isinstance(strategy, str) or strategy.get("type") != "server_vad":
         raise _bad_chunking("must be `auto` or an object with type `server_vad`")
     if unknown := set(strategy) - _CHUNKING:
-        raise _bad_chunking(f"does not have the key {sorted(unknown)[0]}")
+        raise _bad_chunking(f"does not have the key {min(unknown)}")
     return Cutting(
         threshold=_bounded(strategy, "threshold", 0.5, 0.0, 1.0),
         lead_s=_bounded(strategy, "prefix_padding_ms", 300, 0, 10_000) / 1000,

@@ -221,7 +221,8 @@ def serve(requests: socket.socket, limits: DecodeLimits) -> None:
                 child = os.fork()
             except OSError as error:
                 reason = f"the audio decoder cannot fork: {error.strerror}"
-                PcmWriter(output, limits.max_audio_s).send(BROKEN, reason.encode())
+                with contextlib.suppress(BrokenPipeError):  # nobody waits for it any more
+                    PcmWriter(output, limits.max_audio_s).send(BROKEN, reason.encode())
             else:
                 if child == 0:
                     requests.close()  # it carries the descriptors of other people's files

@@ -39,7 +39,7 @@ class SpeechProbabilities(Protocol):
 
 
 class Loudness:
-    """Stands in for voice activity where it is turned off: everything but digital silence counts."""
+    """Stands in for voice activity where that is off: all but digital silence counts."""
 
     def __init__(self, floor_dbfs: float = -60.0) -> None:
         self._floor = 10 ** (floor_dbfs / 20)
@@ -65,7 +65,7 @@ class Cutting:
     """Where windows begin and end."""
 
     threshold: float = 0.5
-    """A frame at least this likely starts speech; 0.15 less keeps it going (Silero's hysteresis)."""
+    """A frame at least this likely starts speech; 0.15 less keeps it going, as in Silero."""
     lead_s: float = 0.4
     """Audio kept before the first speech, so that a soft onset is not lost."""
     tail_s: float = 0.4
@@ -250,7 +250,7 @@ class WindowStream:
         return self._pcm.declared_s
 
     def next(self) -> list[Window]:
-        """Windows that the next stretch of audio completed, maybe none; `finished` tells the end."""
+        """Windows that the next stretch of audio completed, if any; `finished` tells the end."""
         block = self._pcm.read(int(_READ_S * SAMPLE_RATE_HZ))
         self.samples_read += len(block)
         if len(block):

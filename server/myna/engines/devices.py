@@ -1,4 +1,4 @@
-"""Which device and number format an engine runs on. Decisions are pure; what is there is an argument."""
+"""Which device and number format an engine runs on: pure choices, what is there is an argument."""
 
 from __future__ import annotations
 
@@ -42,7 +42,8 @@ def choose_compute_type(asked: str, device: Device, supported: set[str]) -> str:
         )
     if asked not in supported:
         raise ValueError(
-            f"compute type {asked} is not supported on {device}; it takes {', '.join(sorted(supported))}"
+            f"compute type {asked} is not supported on {device}; "
+            f"it takes {', '.join(sorted(supported))}"
         )
     return asked
 

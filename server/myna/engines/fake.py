@@ -64,6 +64,7 @@ _LONGEST_PIECE = 48
 """Bytes between two markers; a longer word gets pauses inside, since a window must find one."""
 _SHORTEST_FRAMES = 5
 """A symbol takes 15 ms at speed 4, which is 12 frames; what is shorter than this is no symbol."""
+_EDGE_FRAMES = _FRAME // _HOP
 _SILENCE = 1e-3
 """Root mean square under which nobody speaks, -60 dBFS."""
 _SENTENCE_ENDS = (".", "!", "?", "。", "！", "？", "।")
@@ -118,6 +119,10 @@ class FakeTranscriber:
     def prompt_tokens(self, options: DecodingOptions) -> int:
         """One token a word."""
         return sum(len(hint.split()) for hint in (options.prompt or "", *options.hotwords))
+
+    def count_tokens(self, segments: Sequence[Segment]) -> int:
+        """One token a word."""
+        return sum(len(segment.tokens) for segment in segments)
 
     def prepare(self, job: WindowJob) -> None:
         """Nothing to prepare."""
@@ -260,12 +265,18 @@ def _symbols(powers: NDArray[np.float32], energies: NDArray[np.float32]) -> list
 
 
 def _snapped(symbols: list[_Symbol], n_frames: int) -> list[_Symbol]:
-    """A window's edge is a step, which hides the few looks next to it."""
-    if symbols and symbols[0].start < _SHORTEST_FRAMES:
-        symbols[0] = replace(symbols[0], start=0)
-    if symbols and symbols[-1].end > n_frames - _SHORTEST_FRAMES:
-        symbols[-1] = replace(symbols[-1], end=n_frames)
-    return symbols
+    """A window's edge is a step, which hides or spoils the few looks next to it."""
+    inside = [
+        symbol
+        for symbol in symbols
+        if symbol.kind >= 0
+        or (symbol.end > _EDGE_FRAMES and symbol.start < n_frames - _EDGE_FRAMES)
+    ]
+    if inside and inside[0].start < _EDGE_FRAMES:
+        inside[0] = replace(inside[0], start=0)
+    if inside and inside[-1].end > n_frames - _EDGE_FRAMES:
+        inside[-1] = replace(inside[-1], end=n_frames)
+    return inside
 
 
 def _symbol(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Hashable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import Generic, Protocol, TypeVar, cast
@@ -135,9 +135,9 @@ class Workers(Generic[Job, Result]):
             if outcome is pending.job:
                 self._again(entry)
             elif isinstance(outcome, Exception):
-                _settle(pending.future, lambda f, e=outcome: f.set_exception(e))
+                _settle(pending.future, error=outcome)
             else:
-                _settle(pending.future, lambda f, r=cast("Result", outcome): f.set_result(r))
+                _settle(pending.future, result=cast("Result", outcome))
 
     def _again(self, entry: Entry[_Pending[Job, Result]]) -> None:
         job = entry.job.job
@@ -150,6 +150,12 @@ class Workers(Generic[Job, Result]):
             self._changed.notify()
 
 
-def _settle(future: Future[Result], act: Callable[[Future[Result]], None]) -> None:
-    if future.set_running_or_notify_cancel():
-        act(future)
+def _settle(
+    future: Future[Result], *, result: Result | None = None, error: Exception | None = None
+) -> None:
+    if not future.set_running_or_notify_cancel():
+        return
+    if error is not None:
+        future.set_exception(error)
+    else:
+        future.set_result(cast("Result", result))

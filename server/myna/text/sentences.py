@@ -319,4 +319,5 @@ def _abbreviates(text: str, at: int, after: int) -> bool:
     if word == "I":  # the pronoun, unless more initials follow it
         return text[begin + 1 : begin + 2] == "." and text[begin].isupper()
     initials = word.lower() != word.upper() and _INITIALS.fullmatch(word) is not None
-    return (initials or folded in _ANYWHERE) and bool(following) and following not in _BEGINNERS
+    begins = found is not None and found[0][0].isupper() and following in _BEGINNERS
+    return (initials or folded in _ANYWHERE) and bool(following) and not begins

@@ -218,6 +218,22 @@ def test_a_header_without_samples_is_refused(decoder, tmp_path, decode_file):
         decode_file(decoder, path)
 
 
+@pytest.mark.parametrize(
+    ("container", "codec", "reason"),
+    [
+        ("voc", "pcm_u8", "not a media file that is known here"),
+        ("wav", "adpcm_yamaha", "codec is not supported"),
+    ],
+)
+def test_ffmpegs_rarer_demuxers_and_decoders_stay_shut(
+    container, codec, reason, decoder, tmp_path, tone, encode, decode_file
+):
+    path = tmp_path / "file"
+    encode(path, tone(2), container, codec, 16_000)
+    with pytest.raises(UnsupportedAudio, match=reason):
+        decode_file(decoder, path)
+
+
 PLAYLISTS = {
     "hls": "#EXTM3U\n#EXT-X-TARGETDURATION:1\n#EXTINF:1,\n{url}\n#EXT-X-ENDLIST\n",
     "ffconcat": "ffconcat version 1.0\nfile '{url}'\n",

@@ -53,16 +53,19 @@ def drain(stream: PcmStream) -> None:
         pass
 
 
+def wav_header(rate_hz: int, channels: int, data_bytes: int) -> bytes:
+    align = 2 * channels
+    kind = struct.pack("<IHHIIHH", 16, 1, channels, rate_hz, rate_hz * align, align, 16)
+    size = struct.pack("<I", data_bytes + 36)
+    return b"RIFF" + size + b"WAVEfmt " + kind + b"data" + struct.pack("<I", data_bytes)
+
+
 @pytest.fixture
 def endless_file(tmp_path: Path) -> Path:
     """Ten minutes of silence at a high rate and with eight channels; takes no room on the disk."""
     path = tmp_path / "endless.wav"
-    rate_hz, align = 192_000, 16
-    size = 600 * rate_hz * align
-    header = b"WAVEfmt " + struct.pack("<IHHIIHH", 16, 1, 8, rate_hz, rate_hz * align, align, 16)
-    path.write_bytes(
-        b"RIFF" + struct.pack("<I", size + 36) + header + b"data" + struct.pack("<I", size)
-    )
+    size = 600 * 192_000 * 16
+    path.write_bytes(wav_header(192_000, 8, size))
     os.truncate(path, size + 44)
     return path
 
@@ -171,25 +174,27 @@ def test_a_stream_that_is_forgotten_unclosed_leaves_no_child(make_decoder, silen
 
 @needs_proc
 def test_closing_wakes_a_reader_and_ends_a_child_that_gives_nothing(make_decoder):
+    """A child that waits for its input stands for one that is busy: neither writes anything."""
     decoder = make_decoder()
-    source, sink = os.pipe()  # a child that waits for its input stands for one that is busy
+    source, sink = os.pipe()
     stream = decoder.open(source)
     os.close(source)
-    about_to_read = threading.Event()
+    reading_on = threading.Event()
 
     def read() -> None:
-        about_to_read.set()
         stream.read(16_000)
+        reading_on.set()
+        drain(stream)
 
-    with ThreadPoolExecutor(1) as pool:
+    with ThreadPoolExecutor(1) as pool, os.fdopen(sink, "wb", buffering=0) as input_left_open:
         reader = pool.submit(read)
-        assert about_to_read.wait(10)
+        input_left_open.write(wav_header(16_000, 1, 1_000_000) + bytes(4 * 32_000))
+        assert reading_on.wait(10)
+        (child,) = children_of(decoder)
         stream.close()
+        wait_until_gone(child)
         with pytest.raises(ClientGone):
             reader.result(timeout=10)
-    for child in children_of(decoder):
-        wait_until_gone(child)
-    os.close(sink)
 
 
 @needs_proc

@@ -116,6 +116,11 @@ def test_a_full_stop_inside_a_sentence_does_not_end_it(text: str) -> None:
     assert first_and_rest(text) == [text]
 
 
+def test_an_abbreviation_before_a_small_letter_is_not_even_the_end_of_a_clause() -> None:
+    text = "Somebody met the others at 3 p.m. on the corner of the market, and there they talked."
+    assert next(pieces(text)) == text[: text.index(",") + 1]
+
+
 def test_an_item_keeps_its_number() -> None:
     listed = "1. First we go there\n2. Then we come back"
     assert list(pieces(listed)) == ["1. First we go there", "2. Then we come back"]

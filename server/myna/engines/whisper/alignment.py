@@ -41,8 +41,8 @@ def timed_words(
 ) -> list[TimedWord]:
     """Words with their times.
 
-    `words` and `word_tokens` are one window's text split into words; `path` pairs token indexes with
-    positions in the encoder's output; `probabilities` has one value per token.
+    `words` and `word_tokens` are one window's text split into words; `path` pairs token indexes
+    with positions in the encoder's output; `probabilities` has one value per token.
     """
     if not words or not path:
         return []
@@ -69,7 +69,7 @@ def timed_words(
 
 
 def _without_overlong(words: list[TimedWord]) -> list[TimedWord]:
-    """Cut words that swallowed a pause, at sentence ends where attention has nothing to hold on to."""
+    """Cut words that swallowed a pause: at sentence ends attention has nothing to hold on to."""
     lengths = [word.end_s - word.start_s for word in words if word.end_s > word.start_s]
     if not lengths:
         return words

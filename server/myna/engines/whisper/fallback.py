@@ -2,8 +2,9 @@
 
 The ladder and its thresholds are Whisper's own (openai/whisper, `decode_with_fallback`):
 temperatures 0, 0.2 … 1.0 while the text compresses too well or is too improbable, and silence where
-the no-speech token is likely and the text is not. One step is added in front: a right-sized window
-that looks doubtful is decoded once more with all of Whisper's 30 s before any temperature is raised.
+the no-speech token is likely and the text is not. One step is added in front: a right-sized
+window that looks doubtful is decoded once more with all of Whisper's 30 s before any temperature is
+raised.
 """
 
 from __future__ import annotations

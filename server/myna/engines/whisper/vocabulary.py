@@ -41,7 +41,7 @@ class Vocabulary:
 
     @cached_property
     def suppressed(self) -> list[int]:
-        """Tokens that are never written: sound descriptions, and those that only steer the model."""
+        """Tokens that are never written: sound descriptions, and those that steer the model."""
         base = self.base
         steering = {base.transcribe, base.translate, base.sot, base.sot_prev, base.sot_lm}
         found = {*base.non_speech_tokens, *steering, base.no_speech}

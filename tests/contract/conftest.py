@@ -1,0 +1,340 @@
+"""Live servers to hold against the wire contract, and speech to send them.
+
+A server is a process of its own, `python -m myna serve` on a free port of the loopback. It starts
+when the first test wants it and is stopped with the session; then its exit and its log are checked.
+"""
+
+import http.client
+import io
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+
+ROOT = Path(__file__).parents[2]
+RATE_HZ = 24_000
+START_S, STOP_S = 120, 40
+SENTENCE = "The birds sing in the garden early every morning."
+PASSAGE = (
+    "Last summer we walked along the river to the old mill. The water was low and very clear. "
+    "My brother counted eleven fish under the wooden bridge. Nobody had repaired the roof for "
+    "many years. In the afternoon a farmer gave us bread and cheese. He told a story about a "
+    "horse that could open doors. When the rain began, we waited in his kitchen. Later the sky "
+    "turned red, and we went home by train."
+)
+PHRASE = "The myna repeats what it hears."
+KEY = "sk-alice-4f1d0c7e9b2a6835"
+OTHER_KEY = "bob-azure-55aa77cc99ee"
+
+CONTAINERS = {
+    "mp3": ("mp3", "libmp3lame", "speech.mp3"),
+    "m4a": ("ipod", "aac", "speech.m4a"),
+    "webm with opus": ("webm", "libopus", "speech.webm"),
+    "ogg with opus": ("ogg", "libopus", "speech.ogg"),
+    "flac": ("flac", "flac", "speech.flac"),
+    "mp4 with a video track": ("mp4", "aac", "speech.mp4"),
+    "wav with mu-law": ("wav", "pcm_mulaw", "speech.wav"),
+}
+
+
+class Reply:
+    """An answer that has been read to its end."""
+
+    def __init__(self, response):
+        self.status = response.status
+        self.headers = response.headers
+        self.body = response.read()
+        self.type = response.headers.get("content-type", "")
+
+    @property
+    def text(self):
+        return self.body.decode("utf-8")
+
+    def json(self):
+        """The body, which must be an honest 200 of JSON."""
+        assert (self.status, self.type) == (200, "application/json"), self.body[:500]
+        return json.loads(self.body)
+
+    def events(self):
+        """The events of a stream, each exactly `data: <one line>` and a blank line."""
+        assert (self.status, self.type) == (200, "text/event-stream; charset=utf-8"), self.body
+        assert re.fullmatch(rb"(?:data: [^\r\n]+\n\n)+", self.body), self.body
+        lines = self.text.removesuffix("\n\n").split("\n\n")
+        data = [line.removeprefix("data: ") for line in lines]
+        return [json.loads(text) for text in data if text != "[DONE]"]
+
+    def refused(self, status=400, kind="invalid_request_error", **also):
+        """Check for OpenAI's envelope, and return its `error`. `also`: exact values of keys."""
+        assert (self.status, self.type) == (status, "application/json"), self.body[:500]
+        error = json.loads(self.body)["error"]
+        assert set(error) == {"message", "type", "param", "code"}
+        assert isinstance(error["message"], str)
+        assert error["message"]
+        assert error["code"] is None or isinstance(error["code"], str)
+        assert error["type"] == kind, error
+        assert also.items() <= error.items(), error
+        return error
+
+
+class Server:
+    """A running server and how to talk to it."""
+
+    def __init__(self, process, log, port, secrets):
+        self.process, self.log_path, self.port, self.secrets = process, log, port, secrets
+        self.url = f"http://127.0.0.1:{port}"
+        self.request_ids = set()
+
+    @contextmanager
+    def asking(self, method, path, body=None, headers=None):
+        """An answer of which only the head has been read; leaving hangs up."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=120)
+        try:
+            with suppress(BrokenPipeError, ConnectionResetError):  # the server has heard enough
+                connection.request(method, path, body, headers or {})
+            response = connection.getresponse()
+            request_id = response.headers.get("x-request-id", "")
+            assert re.fullmatch("req_[0-9a-f]{32}", request_id), "no x-request-id"
+            assert request_id not in self.request_ids, "an x-request-id came twice"
+            self.request_ids.add(request_id)
+            yield response
+            response.close()
+        finally:
+            connection.close()
+
+    def send(self, method, path, body=None, headers=None):
+        """One request on a connection of its own. An iterable body is sent in chunks."""
+        with self.asking(method, path, body, headers) as response:
+            return Reply(response)
+
+    def get(self, path, headers=None):
+        return self.send("GET", path, None, headers)
+
+    def post_json(self, path, content, headers=None):
+        raw = content if isinstance(content, bytes) else json.dumps(content).encode()
+        return self.send("POST", path, raw, {"Content-Type": "application/json"} | (headers or {}))
+
+    def speak(self, **fields):
+        """POST speech; `model`, `input` and `voice` have defaults, None leaves a field out."""
+        return self.post_json("/v1/audio/speech", self.speech_body(**fields))
+
+    def speech_body(self, **fields):
+        content = {"model": "tts-1", "input": PHRASE, "voice": "alloy"} | fields
+        return {name: value for name, value in content.items() if value is not None}
+
+    def transcribe(self, audio, fields=None, *, path="/v1/audio/transcriptions", **file):
+        """POST a form; `model` is whisper-1 unless `fields` say otherwise (None leaves it out)."""
+        body = self.form(audio, fields, **file)
+        return self.send("POST", path, body, self.form_headers)
+
+    def form(self, audio, fields=None, *, filename="speech.wav", content_type="audio/wav"):
+        """A form with the file last; a field's value may be a list."""
+        parts = []
+        for name, value in ({"model": "whisper-1"} | dict(fields or {})).items():
+            for each in value if isinstance(value, list) else [value]:
+                parts += [] if each is None else [(name, each)]
+        return self.multipart([*parts, ("file", audio, filename, content_type)])
+
+    form_headers = {"Content-Type": "multipart/form-data; boundary=myna-0d9c7b1e"}  # noqa: RUF012
+
+    @staticmethod
+    def multipart(parts):
+        """`parts`: (name, value), or (name, bytes, file name, type); a type of None is not sent."""
+        body = io.BytesIO()
+        for name, value, *file in parts:
+            body.write(b'--myna-0d9c7b1e\r\nContent-Disposition: form-data; name="%b"' % _raw(name))
+            if file:
+                body.write(b'; filename="%b"' % _raw(file[0]))
+                body.write(b"\r\nContent-Type: %b" % _raw(file[1]) if file[1] else b"")
+            body.write(b"\r\n\r\n%b\r\n" % _raw(value))
+        return body.getvalue() + b"--myna-0d9c7b1e--\r\n"
+
+    @property
+    def log(self):
+        return self.log_path.read_text("utf-8", "replace")
+
+    def eventually(self, happened, what, limit_s=60):
+        """Wait until `happened()` is true, and return that."""
+        deadline = time.monotonic() + limit_s
+        while not (found := happened()):
+            assert self.process.poll() is None, f"the server ended before {what}:\n{self.log}"
+            assert time.monotonic() < deadline, (
+                f"not in {limit_s} s: {what}\n{self.log[-4000:]}"
+            )
+            time.sleep(0.02)
+        return found
+
+    def decoders(self):
+        """Ids of the decoding processes, and of their children that decode a file now (Linux)."""
+        parents = {}
+        for file in Path("/proc").glob("[0-9]*/stat"):
+            with suppress(OSError):  # it has ended meanwhile
+                pid, rest = file.read_text().split(" ", 1)
+                state, parent, *_ = rest.rpartition(") ")[2].split()
+                parents |= {int(pid): int(parent)} if state != "Z" else {}
+        pools = {pid for pid, parent in parents.items() if parent == self.process.pid}
+        return pools, [pid for pid, parent in parents.items() if parent in pools]
+
+    def stop(self):
+        """Ask it to end, and return its exit status."""
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGTERM)
+        try:
+            return self.process.wait(STOP_S)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+            return "killed, as it did not end by itself"
+
+
+def _raw(value):
+    return value if isinstance(value, bytes) else value.encode("utf-8")
+
+
+@pytest.fixture(scope="session")
+def launch(tmp_path_factory):
+    """Start a server: a name, flags, and by keyword `env`, and `secrets` its log must not hold."""
+    servers = []
+
+    def start(name, *flags, env=None, secrets=()):
+        folder = tmp_path_factory.mktemp(name)
+        clean = {key: value for key, value in os.environ.items() if not key.startswith("MYNA_")}
+        weights = ["--weights-dir", str(ROOT / "models" / "weights")]
+        command = [sys.executable, "-m", "myna", "serve", "--offline", "--port", "0", *weights]
+        with (folder / "log").open("wb") as log:
+            process = subprocess.Popen(
+                [*command, *flags], stdout=log, stderr=log, cwd=folder, env=clean | (env or {})
+            )
+        server = Server(process, folder / "log", 0, secrets)
+        servers.append(server)
+        _wait_until_ready(server, name)
+        return server
+
+    yield start
+    endings = [(server.stop(), server.log, server.secrets) for server in servers]
+    for code, log, secrets in endings:
+        assert code in (0, -signal.SIGTERM), f"exit {code}:\n{log[-4000:]}"
+        assert "Traceback" not in log, log[-8000:]
+        assert [secret for secret in secrets if secret in log] == []
+
+
+def _wait_until_ready(server, name):
+    def listening():
+        if server.process.poll() is not None:
+            pytest.fail(
+                f"the server {name!r} did not start; if weights are missing, fetch them with "
+                f"`myna pull whisper-base whisper-tiny.en piper-en_US-joe-medium`:\n{server.log}"
+            )
+        return re.search(r"listening on http://127\.0\.0\.1:(\d+)", server.log)
+
+    server.port = int(server.eventually(listening, "it listens", START_S)[1])
+    server.url = f"http://127.0.0.1:{server.port}"
+    server.eventually(lambda: listening() and server.get("/ready").status == 200, "/ready", START_S)
+
+
+@pytest.fixture(scope="session")
+def server(launch):
+    """whisper-base and Piper, lenient: what a new user gets."""
+    said = ("birds", "garden", "river")
+    return launch("real", "--stt", "whisper-base", "--tts", "piper-en_US-joe-medium", secrets=said)
+
+
+@pytest.fixture(scope="session")
+def strict_server(launch):
+    """Hosted parity, with a Whisper that knows only English."""
+    models = ("--stt", "whisper-tiny.en", "--tts", "piper-en_US-joe-medium")
+    return launch("strict", "--strict", *models)
+
+
+@pytest.fixture(scope="session")
+def fake_server(launch):
+    """Engines without weights: speech is a tone code that the listener reads back word by word."""
+    return launch("fake", "--stt", "fake", "--tts", "fake", secrets=("myna repeats",))
+
+
+@pytest.fixture(scope="session")
+def keyed_server(launch, tmp_path_factory):
+    """Two keys, one in the environment and one in a file."""
+    file = tmp_path_factory.mktemp("keys") / "keys"
+    file.write_text(f"# of the Azure clients\nbob:{OTHER_KEY}\n")
+    flags = ("--stt", "fake", "--tts", "fake", "--api-keys-file", str(file))
+    wrong = ("sk-wrong-0123456789abcdef", "x-short-1")
+    env = {"MYNA_API_KEYS": f"alice:{KEY}"}
+    return launch("keyed", *flags, env=env, secrets=(KEY, OTHER_KEY, *wrong))
+
+
+@pytest.fixture(scope="session")
+def small_server(launch):
+    """Little room: 256 KiB a request, 40 characters, 20 s of audio."""
+    limits = ("--max-upload-bytes", "262144", "--max-input-chars", "40", "--max-audio-s", "20")
+    return launch("small", "--stt", "fake", "--tts", "fake", *limits)
+
+
+@pytest.fixture(scope="session")
+def phrase(fake_server):
+    """PHRASE as the fake engine says it, in a WAV."""
+    return encoded(_spoken(fake_server, PHRASE))
+
+
+@pytest.fixture(scope="session")
+def clip(server):
+    """SENTENCE in Piper's voice, in a WAV: about 3 s."""
+    return encoded(_spoken(server, SENTENCE))
+
+
+@pytest.fixture(scope="session")
+def lecture(server):
+    """Twenty minutes of WAV at 8 kHz, PASSAGE over and over: minutes of work, below 25 MiB."""
+    said = _spoken(server, PASSAGE)
+    slow = said[: len(said) // 3 * 3].reshape(-1, 3).mean(axis=1).astype(np.int16)
+    return encoded(np.tile(slow, 20 * 60 * 8000 // len(slow)), rate_hz=8000)
+
+
+@pytest.fixture(scope="session")
+def silence():
+    """Ten seconds of it."""
+    return encoded(np.zeros(10 * RATE_HZ, np.int16))
+
+
+@pytest.fixture(scope="session")
+def contained(server):
+    """`contained(name)`: SENTENCE in one of CONTAINERS, and the file's name."""
+    samples = _spoken(server, SENTENCE)
+
+    def make(name):
+        kind, codec, filename = CONTAINERS[name]
+        return encoded(samples, kind, codec, video="video" in name), filename
+
+    return make
+
+
+def _spoken(server, text):
+    reply = server.speak(input=text, response_format="pcm")
+    assert reply.status == 200, reply.body
+    return np.frombuffer(reply.body, np.int16)
+
+
+def encoded(samples, kind="wav", codec="pcm_s16le", rate_hz=RATE_HZ, *, video=False):
+    """int16 samples as a media file."""
+    file = io.BytesIO()
+    with av.open(file, "w", format=kind) as container:
+        if video:
+            picture = container.add_stream("mpeg4", rate=10, width=64, height=64, pix_fmt="yuv420p")
+        stream = container.add_stream(codec, rate=rate_hz, layout="mono")
+        frame = av.AudioFrame.from_ndarray(samples[np.newaxis, :], format="s16", layout="mono")
+        frame.sample_rate = rate_hz
+        if video:
+            for _ in range(10):
+                container.mux(picture.encode(av.VideoFrame(64, 64, "yuv420p")))
+            container.mux(picture.encode())
+        container.mux(stream.encode(frame))
+        container.mux(stream.encode())
+    return file.getvalue()

@@ -1,0 +1,133 @@
+"""`stream=true` on a real model: framing, order, and what SDKs need of the events."""
+
+import os
+import signal
+import sys
+
+import pytest
+
+pytestmark = pytest.mark.models
+
+MODELS = ["whisper-1", "gpt-4o-transcribe", "gpt-transcribe", "whisper-base", "anything-else"]
+PATH = "/v1/audio/transcriptions"
+linux_only = pytest.mark.skipif(sys.platform != "linux", reason="finds processes in /proc")
+
+
+@pytest.fixture(scope="module")
+def streamed(server, clip):
+    """`streamed(model)`: the answer to a stream of the clip, asked for once."""
+    known = {}
+
+    def ask(model="whisper-1"):
+        if model not in known:
+            known[model] = server.transcribe(clip, {"model": model, "stream": "true"})
+        return known[model]
+
+    return ask
+
+
+@pytest.mark.parametrize("model", MODELS)  # [39, 41]
+def test_every_model_name_streams_deltas_and_one_done(streamed, model):
+    *deltas, done = streamed(model).events()
+    assert deltas
+    assert {event["type"] for event in deltas} == {"transcript.text.delta"}
+    assert done["type"] == "transcript.text.done"
+    assert "".join(event["delta"] for event in deltas) == done["text"]
+    assert "birds" in done["text"].lower()
+
+
+def test_the_whole_text_is_that_of_json(server, clip, streamed):
+    assert streamed().events()[-1]["text"] == server.transcribe(clip).json()["text"]
+
+
+def test_the_stream_ends_with_done_and_a_blank_line(streamed):  # [40]
+    body = streamed().body
+    assert body.endswith(b"}\n\ndata: [DONE]\n\n")
+    assert body.count(b"[DONE]") == 1
+
+
+def test_the_stream_is_chunked_and_not_cached_nor_compressed(streamed):
+    headers = streamed().headers
+    assert headers["transfer-encoding"] == "chunked"
+    assert headers["content-length"] is None
+    assert headers["content-encoding"] is None
+
+
+@pytest.mark.parametrize("model", ["whisper-1", "gpt-4o-transcribe"])
+def test_the_usage_of_done_is_in_tokens(streamed, model):
+    """SDKs that check types take no other variant here."""
+    usage = streamed(model).events()[-1]["usage"]
+    assert usage["type"] == "tokens"
+    assert usage["input_tokens"] + usage["output_tokens"] == usage["total_tokens"]
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"response_format": "text"},
+        {"response_format": "srt"},
+        {"response_format": "verbose_json", "timestamp_granularities[]": ["word"]},
+        {"chunking_strategy": "auto"},
+        {"stream": "True"},
+        {"stream": "1"},
+    ],
+)
+def test_a_stream_is_a_stream_in_any_format(server, clip, fields):
+    events = server.transcribe(clip, {"stream": "true"} | fields).events()
+    assert events[-1]["type"] == "transcript.text.done"
+
+
+def test_log_probabilities_come_with_their_deltas_and_with_done(server, clip):
+    fields = {"model": "gpt-4o-transcribe", "include[]": ["logprobs"], "stream": "true"}
+    *deltas, done = server.transcribe(clip, fields).events()
+    assert [token for event in deltas for token in event["logprobs"]] == done["logprobs"]
+    assert all(isinstance(byte, int) for token in done["logprobs"] for byte in token["bytes"])
+
+
+def test_silence_streams_an_empty_text(server, silence):
+    *deltas, done = server.transcribe(silence, {"stream": "true"}).events()
+    assert "".join(event["delta"] for event in deltas) == done["text"] == ""
+
+
+def test_a_bad_file_is_an_error_answer_and_not_a_stream(server):
+    server.transcribe(b"no audio", {"stream": "true"}).refused(param="file")
+
+
+def first_event(response):
+    """Lines up to and with the first blank one."""
+    return response.readline() + response.readline()
+
+
+def test_deltas_come_while_the_rest_is_still_worked_on(server, lecture):
+    """The first one is here before the request has ended."""
+    body = server.form(lecture, {"stream": "true"})
+    with server.asking("POST", PATH, body, server.form_headers) as response:
+        assert first_event(response).startswith(b'data: {"type":"transcript.text.delta"')
+        assert response.headers["x-request-id"] not in server.log
+
+
+@linux_only  # [43]
+def test_a_decoder_that_dies_in_a_stream_becomes_an_error_event(server, lecture):
+    body = server.form(lecture, {"stream": "true"})
+    with server.asking("POST", PATH, body, server.form_headers) as response:
+        first = first_event(response)
+        _, children = server.decoders()
+        assert children
+        for pid in children:
+            os.kill(pid, signal.SIGKILL)
+        rest = response.read()
+    events = [line for line in (first + rest).split(b"\n\n") if line]
+    assert all(event.startswith(b"data: {") for event in events)
+    assert events[-1].startswith(b'data: {"error":{"message":"')
+    assert b'"code":' in events[-1]
+    assert b"transcript.text.done" not in first + rest
+
+
+def test_a_client_that_leaves_a_stream_stops_the_work(server, lecture, clip):  # [44]
+    body = server.form(lecture, {"stream": "true"})
+    with server.asking("POST", PATH, body, server.form_headers) as response:
+        first_event(response)
+        request_id = response.headers["x-request-id"]
+    # The work would take minutes; its end is logged as soon as the request is let go.
+    server.eventually(lambda: request_id in server.log, "the end of a request without client", 15)
+    assert server.transcribe(clip).status == 200

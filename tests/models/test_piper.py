@@ -1,0 +1,134 @@
+"""A real Piper voice: what it says, how long it takes to say it, and several at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from myna.engines.contract import Voice
+from myna.engines.piper import PAUSE_S, PiperSynthesizer
+
+FOLDER = Path(__file__).parents[2] / "models/weights/piper-en_US-joe-medium"
+FOX = "The quick brown fox jumps over the lazy dog."
+
+pytestmark = [
+    pytest.mark.models,
+    pytest.mark.skipif(not FOLDER.is_dir(), reason="the starter weights are not here"),
+]
+
+
+@pytest.fixture(scope="module")
+def joe() -> Iterator[PiperSynthesizer]:
+    synthesizer = PiperSynthesizer.load(FOLDER, "tts-1", device="cpu", threads=1)
+    synthesizer.warm_up()
+    yield synthesizer
+    synthesizer.close()
+
+
+def said(joe: PiperSynthesizer, text: str, speed: float = 1.0) -> np.ndarray:
+    blocks = list(joe.synthesize(text, joe.voices[0], speed))
+    return np.concatenate([np.zeros(0, np.float32), *blocks])
+
+
+def seconds(joe: PiperSynthesizer, text: str, speed: float = 1.0) -> float:
+    return len(said(joe, text, speed)) / joe.sample_rate_hz
+
+
+def pitch_hz(samples: np.ndarray, rate_hz: int) -> float:
+    """Median of the voiced frames' pitch by autocorrelation, between 60 and 250 Hz."""
+    found: list[float] = []
+    for at in range(0, len(samples) - 1024, 512):
+        frame = samples[at : at + 1024] * np.hanning(1024)
+        scores = np.correlate(frame, frame, "full")[1023:]
+        low, high = rate_hz // 250, rate_hz // 60
+        lag = low + int(np.argmax(scores[low:high]))
+        if scores[0] > 3 and scores[lag] > 0.5 * scores[0]:
+            found.append(rate_hz / lag)
+    return float(np.median(found))
+
+
+def test_the_voice_describes_itself(joe: PiperSynthesizer) -> None:
+    assert joe.voices == [Voice("en_US-joe-medium", "Joe (en-US, medium)", "en-US")]
+    assert (joe.name, joe.sample_rate_hz) == ("tts-1", 22_050)
+    assert joe.workers >= 1
+
+
+def test_a_sentence_is_some_seconds_of_sound(joe: PiperSynthesizer) -> None:
+    samples = said(joe, FOX)
+    assert samples.dtype == np.float32
+    assert 2 < len(samples) / joe.sample_rate_hz < 5
+    assert np.abs(samples).max() == pytest.approx(0.9, abs=0.01)
+    assert np.sqrt(np.mean(samples**2)) > 0.05
+    assert not samples[-round(0.9 * PAUSE_S * joe.sample_rate_hz) :].any()
+
+
+@pytest.mark.parametrize("speed", [0.25, 0.5, 0.75, 1.25, 1.5, 2.0, 3.0, 4.0])
+def test_speed_scales_the_duration_and_keeps_the_pitch(joe: PiperSynthesizer, speed: float) -> None:
+    text = FOX + " She sells fresh bread and butter in a small shop by the harbour."
+    normal, changed = said(joe, text), said(joe, text, speed)
+    assert len(changed) * speed == pytest.approx(len(normal), rel=0.15)
+    rate_hz = joe.sample_rate_hz
+    assert pitch_hz(changed, rate_hz) == pytest.approx(pitch_hz(normal, rate_hz), rel=0.25)
+
+
+def test_every_sentence_of_a_longer_text_is_said(joe: PiperSynthesizer) -> None:
+    text = " ".join([FOX] * 5)
+    blocks = list(joe.synthesize(text, joe.voices[0], 1.0))
+    assert sum(bool(block.any()) for block in blocks) == 5
+    assert sum(map(len, blocks)) / joe.sample_rate_hz == pytest.approx(
+        5 * seconds(joe, FOX), rel=0.1
+    )
+
+
+def test_a_title_is_no_sentence_of_its_own(joe: PiperSynthesizer) -> None:
+    blocks = list(joe.synthesize("Mr. Smith met Dr. Brown.", joe.voices[0], 1.0))
+    assert sum(bool(block.any()) for block in blocks) == 1
+
+
+def test_a_text_without_any_marks_is_said_in_bounded_runs(joe: PiperSynthesizer) -> None:
+    blocks = list(joe.synthesize("word and more " * 40, joe.voices[0], 1.0))
+    assert max(map(len, blocks)) / joe.sample_rate_hz < 15
+    assert sum(map(len, blocks)) / joe.sample_rate_hz > 15
+
+
+@pytest.mark.parametrize("text", ["", " \n", "...", "😀🎉", "!?", "—", "\x00", "\ud800", "\u200b"])
+def test_what_cannot_be_said_is_silence_of_no_length(joe: PiperSynthesizer, text: str) -> None:
+    assert seconds(joe, text) == 0
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Hello\x00world",
+        "a \ud800 b",
+        "\x1b[31mred\x1b[0m",
+        "[brackets] and (more)",
+        "<speak>Hi</speak> & <b>you</b>",
+        "Hi 😀!",
+        "你好, مرحبا, привет",
+        "$5.99 at 10:30 for 100%",
+        "http://example.com/a.b?c=d",
+        "_^$ one",
+        "A\u030a\u0301\u0301",
+        "He said: “No.”",
+    ],
+)
+def test_odd_text_is_said_all_the_same(joe: PiperSynthesizer, text: str) -> None:
+    assert seconds(joe, text) > 0.3
+
+
+def test_phonemes_in_brackets_are_read_as_text(joe: PiperSynthesizer) -> None:
+    said_as_phonemes = 1.0  # "[[ h@l@U ]]" would be half a second of "hello"
+    assert seconds(joe, "[[ h@l@U ]]") - PAUSE_S > said_as_phonemes
+
+
+def test_several_threads_speak_at_the_same_time(joe: PiperSynthesizer) -> None:
+    texts = [f"{FOX} This is number {number}." for number in range(6)]
+    alone = [seconds(joe, text) for text in texts]
+    with ThreadPoolExecutor(3) as pool:
+        together = list(pool.map(lambda text: seconds(joe, text), texts))
+    assert together == pytest.approx(alone, rel=0.1)

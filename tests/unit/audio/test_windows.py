@@ -1,0 +1,432 @@
+"""Windows: nothing that is said gets lost, no matter how the audio arrives."""
+
+from __future__ import annotations
+
+import tracemalloc
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from myna.audio.windows import FRAME, Cutting, Loudness, Windower, WindowStream
+from myna.engines.contract import SAMPLE_RATE_HZ, Window
+from myna.errors import AudioTooShort, ClientGone
+
+FRAMES_PER_S = SAMPLE_RATE_HZ / FRAME
+
+
+class Scripted:
+    """Probabilities that the test wrote down, handed out as frames are completed."""
+
+    def __init__(self, values: Iterable[float]) -> None:
+        self.values = np.array(list(values), np.float32)
+        self.samples = 0
+        self.given = 0
+
+    def probabilities(self, samples: np.ndarray) -> np.ndarray:
+        self.samples += len(samples)
+        return self._until(self.samples // FRAME)
+
+    def flush(self) -> np.ndarray:
+        return self._until(-(-self.samples // FRAME))
+
+    def _until(self, end: int) -> np.ndarray:
+        found = self.values[self.given : end]
+        self.given = end
+        return found
+
+
+class Recording:
+    """Stands in for a decoded file."""
+
+    def __init__(self, samples: np.ndarray, declared_s: float | None = None) -> None:
+        self.samples = samples
+        self.declared_s = declared_s
+        self.at = 0
+        self.closed = False
+
+    def read(self, n_samples: int) -> np.ndarray:
+        if self.closed:
+            raise ClientGone("closed")
+        found = self.samples[self.at : self.at + n_samples]
+        self.at += len(found)
+        return found
+
+    def close(self) -> None:
+        self.closed = True
+
+
+def noise(n_samples: int, seed: int = 0) -> np.ndarray:
+    """No two stretches are alike, so that a shift by one sample shows."""
+    return np.random.default_rng(seed).uniform(-0.5, 0.5, n_samples).astype(np.float32)
+
+
+def cut(
+    samples: np.ndarray,
+    values: Sequence[float],
+    cutting: Cutting | None = None,
+    blocks: Sequence[int] = (256_000,),
+) -> list[Window]:
+    """Windows of a recording whose blocks have these lengths, in turn."""
+    windower, speech = Windower(cutting or Cutting()), Scripted(values)
+    found: list[Window] = []
+    at = turn = 0
+    while at < len(samples):
+        block = samples[at : at + blocks[turn % len(blocks)]]
+        found += windower.feed(block, speech.probabilities(block))
+        at, turn = at + len(block), turn + 1
+    return found + windower.finish(speech.flush())
+
+
+def frames(*runs: tuple[float, float]) -> list[float]:
+    """Probabilities from (probability, seconds) pairs."""
+    return [value for value, seconds in runs for _ in range(round(seconds * FRAMES_PER_S))]
+
+
+def cut_frames(values: Sequence[float], cutting: Cutting | None = None) -> list[Window]:
+    return cut(noise(len(values) * FRAME), values, cutting)
+
+
+def bounds(window: Window) -> tuple[int, int]:
+    """First sample and the one behind the last, in the recording."""
+    start = round(window.start_s * SAMPLE_RATE_HZ)
+    return start, start + len(window.samples)
+
+
+def span_s(window: Window) -> tuple[float, float]:
+    start, end = bounds(window)
+    return start / SAMPLE_RATE_HZ, end / SAMPLE_RATE_HZ
+
+
+def said(values: Sequence[float], threshold: float) -> np.ndarray:
+    return np.array(values, np.float32) >= threshold
+
+
+near = st.sampled_from([0.0, 0.05, 0.2, 0.34, 0.36, 0.49, 0.5, 0.51, 0.7, 0.99, 1.0])
+scripts = st.lists(st.tuples(near, st.integers(1, 90)), min_size=1, max_size=14).map(
+    lambda runs: [value for value, count in runs for _ in range(count)]
+)
+cuttings = st.builds(
+    Cutting,
+    threshold=st.sampled_from([0.05, 0.3, 0.5, 0.9]),
+    lead_s=st.sampled_from([0.0, 0.1, 0.4, 1.0]),
+    tail_s=st.sampled_from([0.0, 0.1, 0.4]),
+    pause_s=st.sampled_from([0.0, 0.2, 1.0, 2.0, 40.0]),
+    longest_s=st.sampled_from([1.5, 4.0, 30.0]),
+)
+leftovers = st.integers(0, FRAME - 1)
+"""How many samples the last frame is short of."""
+partitions = st.lists(st.integers(1, 30_000), max_size=4).map(lambda lengths: [*lengths, 7_001])
+"""Lengths of blocks, not all so small that the test takes long."""
+quick = settings(max_examples=40, deadline=None, derandomize=True)
+
+
+@quick
+@given(scripts, cuttings, leftovers)
+def test_every_frame_with_speech_lies_in_a_window(values, cutting, short):
+    audio = noise(len(values) * FRAME - short)
+    covered = np.zeros(len(values) * FRAME, bool)
+    for window in cut(audio, values, cutting):
+        start, end = bounds(window)
+        covered[start:end] = True
+    covered[len(audio) :] = True
+    heard = np.repeat(said(values, cutting.threshold), FRAME)
+    assert not np.any(heard & ~covered)
+
+
+@quick
+@given(scripts, cuttings, leftovers)
+def test_windows_are_exact_stretches_of_the_recording_in_order_and_apart(values, cutting, short):
+    audio = noise(len(values) * FRAME - short)
+    behind = 0
+    for window in cut(audio, values, cutting):
+        start, end = bounds(window)
+        assert window.start_s == start / SAMPLE_RATE_HZ
+        assert behind <= start < end <= len(audio)
+        assert np.array_equal(window.samples, audio[start:end])
+        behind = end
+
+
+@quick
+@given(scripts, cuttings)
+def test_no_window_is_longer_than_asked(values, cutting):
+    for window in cut_frames(values, cutting):
+        assert window.seconds <= cutting.longest_s
+
+
+@quick
+@given(scripts, cuttings, leftovers, partitions)
+def test_windows_do_not_depend_on_the_blocks_that_audio_comes_in(values, cutting, short, blocks):
+    audio = noise(len(values) * FRAME - short)
+    whole = cut(audio, values, cutting)
+    parts = cut(audio, values, cutting, blocks)
+    assert [bounds(window) for window in parts] == [bounds(window) for window in whole]
+    assert all(
+        np.array_equal(one.samples, other.samples) for one, other in zip(parts, whole, strict=True)
+    )
+
+
+@quick
+@given(scripts, cuttings)
+def test_pending_audio_never_exceeds_the_longest_window(values, cutting):
+    windower = Windower(cutting)
+    longest = int(cutting.longest_s * FRAMES_PER_S)
+    for value in values:
+        windower.feed(np.zeros(FRAME, np.float32), np.array([value], np.float32))
+        assert len(windower._frames) == len(windower._speech) <= longest
+
+
+@quick
+@given(scripts, cuttings, st.sampled_from([0.05, 0.1, 0.5]))
+def test_only_windows_with_too_little_speech_are_dropped(values, cutting, least_s):
+    strict = Cutting(
+        cutting.threshold,
+        cutting.lead_s,
+        cutting.tail_s,
+        cutting.pause_s,
+        cutting.longest_s,
+        least_speech_s=least_s,
+    )
+
+    def seconds(span: tuple[int, int], threshold: float) -> float:
+        heard = np.repeat(said(values, threshold), FRAME)[slice(*span)]
+        return np.count_nonzero(heard) / SAMPLE_RATE_HZ
+
+    every = [bounds(window) for window in cut_frames(values, cutting)]
+    kept = [bounds(window) for window in cut_frames(values, strict)]
+    assert set(kept) <= set(every)
+    for span in every:
+        if span in kept:
+            assert seconds(span, cutting.keep_threshold) >= least_s - 1e-9
+        else:
+            assert seconds(span, cutting.threshold) < least_s
+
+
+def test_memory_does_not_grow_with_the_recording():
+    windower = Windower(Cutting())
+    block = noise(16 * SAMPLE_RATE_HZ)
+    values = np.ones(len(block) // FRAME, np.float32)
+    tracemalloc.start()
+    try:
+        for _ in range(12):
+            windower.feed(block, values)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < 6 * block.nbytes  # the recording is 12 times the block
+
+
+def test_the_callers_block_may_be_reused():
+    audio = noise(3 * SAMPLE_RATE_HZ // FRAME * FRAME)
+    windower = Windower(Cutting())
+    block = audio.copy()
+    windower.feed(block, np.ones(len(audio) // FRAME, np.float32))
+    block[:] = 0
+    (window,) = windower.finish(np.zeros(0, np.float32))
+    assert np.array_equal(window.samples, audio)
+
+
+@pytest.mark.parametrize("values", [[], [0.0], [0.49] * 2_000], ids=["nothing", "frame", "minute"])
+def test_without_speech_there_is_no_window(values):
+    assert cut_frames(values) == []
+
+
+@pytest.mark.parametrize(("threshold", "windows"), [(0.3, 1), (0.6, 1), (0.61, 0), (1.0, 0)])
+def test_the_threshold_decides_what_is_speech(threshold, windows):
+    values = frames((0, 1), (0.6, 1), (0, 1))
+    assert len(cut_frames(values, Cutting(threshold=threshold))) == windows
+
+
+@quick
+@given(st.floats(0, 1))
+def test_speech_is_never_harder_to_keep_than_to_begin(threshold):
+    assert Cutting(threshold=threshold).keep_threshold <= threshold
+
+
+def test_a_threshold_of_zero_takes_everything():
+    assert len(cut_frames(frames((0, 3)), Cutting(threshold=0.0))) == 1
+
+
+def test_speech_that_has_begun_goes_on_at_a_lower_probability():
+    plain = Cutting(lead_s=0, tail_s=0)
+    (window,) = cut_frames(frames((0, 1), (0.5, 1), (0.36, 1), (0.34, 1), (0, 3)), plain)
+    assert span_s(window) == pytest.approx((1, 3), abs=0.05)
+
+
+def test_what_ended_begins_again_only_at_the_threshold():
+    plain = Cutting(lead_s=0, tail_s=0, pause_s=5)
+    (window,) = cut_frames(frames((1, 1), (0, 1), (0.4, 3), (0, 6)), plain)
+    assert span_s(window) == pytest.approx((0, 1), abs=0.05)
+
+
+def test_a_lead_and_a_tail_are_kept_around_speech():
+    cutting = Cutting(lead_s=0.8, tail_s=0.5)
+    (window,) = cut_frames(frames((0, 2), (1, 1), (0, 5)), cutting)
+    assert span_s(window) == pytest.approx((1.2, 3.5), abs=0.05)
+
+
+def test_speech_at_both_ends_of_the_recording_is_kept_whole():
+    audio = noise(3 * SAMPLE_RATE_HZ + 77)
+    (window,) = cut(audio, [1.0] * (len(audio) // FRAME + 1))
+    assert bounds(window) == (0, len(audio))
+
+
+def test_a_word_in_the_last_incomplete_frame_is_kept():
+    audio = noise(50 * FRAME + 5)
+    (window,) = cut(audio, [0.0] * 50 + [1.0])
+    assert bounds(window)[1] == len(audio)
+
+
+@pytest.mark.parametrize(
+    ("pause_s", "gap_s", "windows"),
+    [(2.0, 1.8, 1), (2.0, 2.1, 2), (0.2, 0.15, 1), (0.2, 0.3, 2), (0.0, 0.04, 2), (25.0, 20, 1)],
+)
+def test_a_pause_of_the_asked_length_ends_a_window(pause_s, gap_s, windows):
+    values = frames((1, 1), (0, gap_s), (1, 1))
+    assert len(cut_frames(values, Cutting(pause_s=pause_s))) == windows
+
+
+def test_the_lead_never_reaches_into_the_window_before():
+    cutting = Cutting(lead_s=10, tail_s=0.4, pause_s=0.6)
+    first, second = cut_frames(frames((1, 2), (0, 1), (1, 2), (0, 3)), cutting)
+    assert bounds(first)[1] == bounds(second)[0]
+
+
+def test_long_speech_is_cut_in_its_longest_pause():
+    speech = frames((1, 17), (0, 0.3), (1, 4.7), (0, 1.2), (1, 2), (0, 0.3), (1, 20))
+    first, second = cut_frames(speech)
+    assert span_s(first)[1] == pytest.approx(22.4, abs=0.05)  # the pause starts at 22, tail 0.4
+    assert span_s(second)[0] == pytest.approx(22.8, abs=0.05)  # it ends at 23.2, lead 0.4
+
+
+def test_the_later_of_two_like_pauses_is_taken():
+    first, _ = cut_frames(frames((1, 17), (0, 0.5), (1, 8), (0, 0.5), (1, 20)))
+    assert 25.5 <= span_s(first)[1] <= 26
+
+
+def test_a_pause_in_the_first_half_is_no_place_to_cut():
+    first, _ = cut_frames(frames((1, 5), (0, 1.5), (1, 15), (0, 0.2), (1, 20)))
+    assert 21.5 <= span_s(first)[1] <= 21.7
+
+
+def test_speech_without_a_pause_is_cut_where_it_is_quietest():
+    audio = noise(175 * SAMPLE_RATE_HZ // FRAME * FRAME)
+    for second in range(20, 175, 20):
+        audio[second * SAMPLE_RATE_HZ :][: SAMPLE_RATE_HZ // 4] *= 0.01
+    windows = cut(audio, [1.0] * (len(audio) // FRAME))
+    ends = [span_s(window)[1] for window in windows]
+    assert len(windows) == 9
+    for number, end_s in enumerate(ends[:-1], start=1):
+        assert number * 20 <= end_s <= number * 20 + 0.25
+    starts = [bounds(window)[0] for window in windows]
+    assert starts[1:] == [bounds(window)[1] for window in windows[:-1]]
+
+
+def test_a_gap_of_two_frames_is_no_pause():
+    """What is quiet, not what the detector hesitates on, decides where even speech is cut."""
+    audio = noise(60 * SAMPLE_RATE_HZ // FRAME * FRAME)
+    audio[18 * SAMPLE_RATE_HZ :][: SAMPLE_RATE_HZ // 4] = 0
+    values = [1.0] * (len(audio) // FRAME)
+    values[800:802] = [0.0, 0.0]
+    first = cut(audio, values)[0]
+    assert 18 <= span_s(first)[1] <= 18.25
+
+
+def test_monotonous_speech_still_advances_by_half_a_window():
+    values = frames((1, 300))
+    audio = np.full(len(values) * FRAME, 0.1, np.float32)
+    windows = cut(audio, values)
+    assert sum(len(window.samples) for window in windows) == len(audio)
+    assert all(window.seconds > 14 for window in windows[:-1])
+
+
+def test_a_click_is_dropped_and_speech_around_it_is_not():
+    cutting = Cutting(least_speech_s=0.1)
+    values = frames((0, 1), (1, 0.064), (0, 4), (1, 1), (0, 3))
+    (window,) = cut_frames(values, cutting)
+    assert span_s(window) == pytest.approx((4.664, 6.464), abs=0.05)
+
+
+def test_loudness_takes_all_but_digital_silence():
+    audio = np.concatenate([np.zeros(FRAME), np.full(FRAME, 0.01), np.full(FRAME, 0.0001)])
+    assert Loudness().probabilities(audio.astype(np.float32)).tolist() == [0, 1, 0]
+
+
+@quick
+@given(st.lists(st.integers(0, 2_000), min_size=1, max_size=20))
+def test_loudness_does_not_depend_on_the_blocks(blocks):
+    audio = noise(sum(blocks))
+    audio[: len(audio) // 2] = 0
+    loudness, other = Loudness(), Loudness()
+    at, found = 0, []
+    for length in blocks:
+        found.append(loudness.probabilities(audio[at : at + length]))
+        at += length
+    whole = np.concatenate([other.probabilities(audio), other.flush()])
+    parts = np.concatenate([*found, loudness.flush()])
+    assert len(whole) == -(-len(audio) // FRAME)
+    assert np.array_equal(parts, whole)
+
+
+def windows_of(stream: WindowStream) -> list[Window]:
+    found: list[Window] = []
+    while not stream.finished:
+        found += stream.next()
+    return found
+
+
+@pytest.fixture
+def two_phrases() -> np.ndarray:
+    """Noise for 20 s, 5 s of silence, noise for 3 s and a bit."""
+    audio = noise(28 * SAMPLE_RATE_HZ + 123)
+    audio[20 * SAMPLE_RATE_HZ : 25 * SAMPLE_RATE_HZ] = 0
+    return audio
+
+
+def test_a_stream_gives_the_windows_of_its_recording(two_phrases):
+    stream = WindowStream(Recording(two_phrases), Loudness(), Cutting())
+    first, second = windows_of(stream)
+    assert span_s(first) == pytest.approx((0, 20.4), abs=0.05)
+    assert bounds(second)[1] == len(two_phrases)
+    for window in (first, second):
+        assert np.array_equal(window.samples, two_phrases[slice(*bounds(window))])
+
+
+def test_a_stream_reads_on_only_when_asked(two_phrases):
+    recording = Recording(two_phrases)
+    stream = WindowStream(recording, Loudness(), Cutting())
+    assert (recording.at, stream.seconds_read) == (0, 0)
+    stream.next()
+    assert 0 < stream.seconds_read < 28
+    windows_of(stream)
+    assert stream.seconds_read == len(two_phrases) / SAMPLE_RATE_HZ
+
+
+def test_a_stream_tells_the_declared_length_and_closes_its_recording(two_phrases):
+    recording = Recording(two_phrases, declared_s=28.0)
+    stream = WindowStream(recording, Loudness(), Cutting())
+    assert stream.declared_s == 28.0
+    stream.close()
+    assert recording.closed
+    with pytest.raises(ClientGone):
+        stream.next()
+
+
+@pytest.mark.parametrize("n_samples", [0, 1, 1_599])
+def test_less_than_a_tenth_of_a_second_is_refused(n_samples):
+    stream = WindowStream(Recording(noise(n_samples)), Loudness(), Cutting())
+    with pytest.raises(AudioTooShort):
+        windows_of(stream)
+
+
+def test_a_tenth_of_a_second_is_enough():
+    stream = WindowStream(Recording(noise(1_600)), Loudness(), Cutting())
+    (window,) = windows_of(stream)
+    assert bounds(window) == (0, 1_600)
+
+
+def test_a_silent_recording_has_no_windows():
+    audio = np.zeros(40 * SAMPLE_RATE_HZ, np.float32)
+    assert windows_of(WindowStream(Recording(audio), Loudness(), Cutting())) == []

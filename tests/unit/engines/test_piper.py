@@ -1,0 +1,419 @@
+"""What surrounds Piper's network: readings, runs, pace, pauses and failures. Needs no voice."""
+
+from __future__ import annotations
+
+import json
+import math
+import subprocess
+import sys
+import threading
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from myna.engines.contract import Synthesizer, Voice
+from myna.engines.piper import (
+    LEAST_PHONEMES,
+    MOST_PHONEMES,
+    PAUSE_S,
+    PEAK,
+    PiperSynthesizer,
+    hastened,
+    pace,
+    reading,
+    runs,
+    voices_of,
+)
+from myna.errors import EngineFailure
+
+RATE_HZ = 22_050
+SYMBOL_FRAMES = 1.76
+VOICE = Voice("xx-test", "Test", "en-US")
+
+
+class LetterModel:
+    """Every character is its own phoneme and 10 ms of a steady tone; sentences end at . ! or ?"""
+
+    sample_rate_hz = RATE_HZ
+    hop_samples = 256
+
+    def __init__(self, level: float = 0.3) -> None:
+        self.level = level
+        self.spoken: list[tuple[str, int | None, float]] = []
+        self.phonemizing = 0
+        self.most_phonemizing = 0
+        self._lock = threading.Lock()
+
+    def phonemize(self, text: str) -> list[list[str]]:
+        with self._lock:
+            self.phonemizing += 1
+            self.most_phonemizing = max(self.most_phonemizing, self.phonemizing)
+        sentences: list[list[str]] = [[]]
+        for char in text:
+            sentences[-1].append(char)
+            if char in ".!?":
+                sentences.append([])
+        with self._lock:
+            self.phonemizing -= 1
+        return sentences
+
+    def speak(self, phonemes: Sequence[str], speaker: int | None, factor: float) -> np.ndarray:
+        self.spoken.append(("".join(phonemes), speaker, factor))
+        at = np.arange(round(len(phonemes) * RATE_HZ / 100)) / RATE_HZ
+        return (self.level * np.sin(2 * math.pi * 220 * at)).astype(np.float32)
+
+
+@pytest.fixture
+def model() -> LetterModel:
+    return LetterModel()
+
+
+@pytest.fixture
+def synthesizer(model: LetterModel) -> PiperSynthesizer:
+    return PiperSynthesizer(model, "tts-test", [VOICE], workers=2)
+
+
+def pauses(blocks: Sequence[np.ndarray]) -> list[float]:
+    return [len(block) / RATE_HZ for block in blocks if not block.any()]
+
+
+def test_it_is_a_synthesizer(synthesizer: PiperSynthesizer) -> None:
+    taken: Synthesizer = synthesizer
+    assert (taken.name, taken.sample_rate_hz, taken.workers) == ("tts-test", RATE_HZ, 2)
+    assert taken.voices[0] == VOICE
+
+
+def test_each_sentence_is_spoken_by_itself_and_followed_by_a_pause(
+    synthesizer: PiperSynthesizer, model: LetterModel
+) -> None:
+    blocks = list(synthesizer.synthesize("One. Two!", VOICE, 1.0))
+    assert [text for text, _, _ in model.spoken] == ["One.", " Two!"]
+    assert [bool(block.any()) for block in blocks] == [True, False, True, False]
+    assert pauses(blocks) == pytest.approx([PAUSE_S, PAUSE_S], abs=1e-3)
+    assert all(block.dtype == np.float32 and block.ndim == 1 for block in blocks)
+
+
+def test_the_first_sentence_can_be_heard_before_the_second_is_made(
+    synthesizer: PiperSynthesizer, model: LetterModel
+) -> None:
+    next(synthesizer.synthesize("One. Two. Three.", VOICE, 1.0))
+    assert len(model.spoken) == 1
+
+
+@pytest.mark.parametrize("speed", [0.5, 2.0])
+def test_pauses_follow_the_speed(synthesizer: PiperSynthesizer, speed: float) -> None:
+    blocks = list(synthesizer.synthesize("One.", VOICE, speed))
+    assert pauses(blocks) == pytest.approx([PAUSE_S / speed], abs=1e-3)
+
+
+@pytest.mark.parametrize("text", ["and so,", "and so, ", "namely:", "well;"])
+def test_a_piece_that_ends_in_a_clause_has_no_pause(
+    synthesizer: PiperSynthesizer, text: str
+) -> None:
+    assert pauses(list(synthesizer.synthesize(text, VOICE, 1.0))) == []
+
+
+@pytest.mark.parametrize("text", ["", " ", "...", "!", "😀👍", "— –", "\x00\x1b", "\ud800"])
+def test_text_with_nothing_to_say_yields_nothing(
+    synthesizer: PiperSynthesizer, model: LetterModel, text: str
+) -> None:
+    assert list(synthesizer.synthesize(text, VOICE, 1.0)) == []
+    assert model.spoken == []
+
+
+@pytest.mark.parametrize("level", [0.1, 0.5, 3.0])
+def test_every_sentence_is_brought_to_one_level(level: float) -> None:
+    synthesizer = PiperSynthesizer(LetterModel(level), "tts-test", [VOICE], workers=1)
+    block = next(synthesizer.synthesize("Hello there.", VOICE, 1.0))
+    assert np.abs(block).max() == pytest.approx(PEAK, rel=0.01)
+
+
+def test_near_silence_is_not_made_loud() -> None:
+    synthesizer = PiperSynthesizer(LetterModel(1e-4), "tts-test", [VOICE], workers=1)
+    assert np.abs(next(synthesizer.synthesize("Hello.", VOICE, 1.0))).max() < 0.01
+
+
+def test_the_speaker_of_the_voice_speaks(synthesizer: PiperSynthesizer, model: LetterModel) -> None:
+    list(synthesizer.synthesize("Hi.", Voice("a#b", "B", "en-US", speaker=7), 1.0))
+    assert model.spoken[0][1] == 7
+
+
+@pytest.mark.parametrize(("speed", "most"), [(1.0, MOST_PHONEMES), (0.25, LEAST_PHONEMES)])
+def test_a_long_sentence_is_run_in_bounded_parts_that_lose_nothing(
+    synthesizer: PiperSynthesizer, model: LetterModel, speed: float, most: int
+) -> None:
+    text = "word and more, " * 100
+    list(synthesizer.synthesize(text, VOICE, speed))
+    assert max(len(spoken) for spoken, _, _ in model.spoken) <= most
+    assert "".join(spoken for spoken, _, _ in model.spoken) == text
+
+
+@pytest.mark.parametrize("speed", [1.8, 2.5, 4.0])
+def test_speech_too_fast_for_the_network_is_made_faster_afterwards(
+    synthesizer: PiperSynthesizer, model: LetterModel, speed: float
+) -> None:
+    said = sum(map(len, synthesizer.synthesize("a" * 150, VOICE, speed)))
+    factor = model.spoken[0][2]
+    assert factor == pytest.approx(0.4)
+    assert said < 1.5 * RATE_HZ + PAUSE_S / speed * RATE_HZ
+
+
+def test_a_failure_of_the_network_is_an_engine_failure(
+    synthesizer: PiperSynthesizer, model: LetterModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: object) -> np.ndarray:
+        raise RuntimeError("out of memory")
+
+    monkeypatch.setattr(model, "speak", broken)
+    with pytest.raises(EngineFailure, match="tts-test failed on a text: out of memory"):
+        list(synthesizer.synthesize("Hello.", VOICE, 1.0))
+
+
+def test_a_closed_voice_says_so(synthesizer: PiperSynthesizer) -> None:
+    synthesizer.close()
+    synthesizer.close()
+    with pytest.raises(EngineFailure, match="closed"):
+        list(synthesizer.synthesize("Hello.", VOICE, 1.0))
+
+
+def test_a_call_that_runs_while_the_voice_is_closed_ends_as_it_should(
+    synthesizer: PiperSynthesizer,
+) -> None:
+    blocks = synthesizer.synthesize("One. Two.", VOICE, 1.0)
+    next(blocks)
+    synthesizer.close()
+    assert len(list(blocks)) == 3
+
+
+def test_warming_up_speaks_a_word(synthesizer: PiperSynthesizer, model: LetterModel) -> None:
+    synthesizer.warm_up()
+    assert len(model.spoken) == 1
+
+
+def test_only_one_thread_at_a_time_phonemizes(
+    synthesizer: PiperSynthesizer, model: LetterModel
+) -> None:
+    barrier = threading.Barrier(4)
+
+    def speak() -> None:
+        barrier.wait()
+        for _ in range(20):
+            list(synthesizer.synthesize("Hello there. " * 5, VOICE, 1.0))
+
+    threads = [threading.Thread(target=speak) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(model.spoken) == 4 * 20 * 5
+    assert model.most_phonemizing == 1
+
+
+# Readings
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("Nothing special here.", "Nothing special here."),
+        ("[[ h@l@U ]] there", "[ [ h@l@U ]] there"),
+        ("[[[[a]]]]", "[ [ [ [a]]]]"),
+        ("some [brackets] stay", "some [brackets] stay"),
+        ("a\x00b\x1bc\td\x85e", "a b c d e"),
+        ("half a pair \ud83d here", "half a pair   here"),
+        ("line\none\n\ntwo", "line\none\n\ntwo"),
+        ("soft\u00adhyphen zero\u200bwidth", "softhyphen zerowidth"),
+        ("Hi 😀 there", "Hi   there"),
+        ("family 👩‍👩‍👧 ok 👍🏽", "family   ok  "),
+        ("▶️ play 1️⃣", "  play 1"),
+        ("5 °C © 2024 → ok", "5 °C © 2024 → ok"),
+        ("word—word", "word – word"),
+        ("word — word", "word – word"),
+        ("wait... what", "wait,  what"),
+        ("wait… what", "wait,  what"),
+        ("the end...", "the end..."),
+        ("3.14 and 10.5", "3.14 and 10.5"),
+        ("ہیلو می\u200cخواهم", "ہیلو می\u200cخواهم"),
+    ],
+)
+def test_a_text_is_read_as_text(text: str, expected: str) -> None:
+    assert reading(text, english=True) == expected
+    assert reading(text, english=False) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("Mr. Smith and Mrs. Jones", "Mr Smith and Mrs Jones"),
+        ("Dr. Brown of St. Louis", "Dr Brown of St Louis"),
+        ("J. R. R. Tolkien", "J R R Tolkien"),
+        ("John F. Kennedy", "John F Kennedy"),
+        ("the U.S. Army", "the U.S Army"),
+        ("at 3 p.m. Tuesday", "at 3 p.m Tuesday"),
+        ("No. 5 and Fig. 3", "No 5 and Fig 3"),
+        ("No. I will not.", "No. I will not."),
+        ("No. Never.", "No. Never."),
+        ("So do I. He left.", "So do I. He left."),
+        ("in the U.S. The end", "in the U.S. The end"),
+        ("vitamin C. It is good.", "vitamin C. It is good."),
+        ("Admr. Smith. Jones", "Admr. Smith. Jones"),
+    ],
+)
+def test_english_abbreviations_do_not_end_a_sentence(text: str, expected: str) -> None:
+    assert reading(text, english=True) == expected
+    assert reading(text, english=False) == text
+
+
+@given(st.text(), st.booleans())
+def test_no_reading_is_a_command_or_breaks_the_phonemizer(text: str, english: bool) -> None:
+    read = reading(text, english=english)
+    assert "[[" not in read
+    assert "\x00" not in read
+    read.encode()
+
+
+@given(st.text(st.characters(categories=["Lu", "Ll", "Nd", "Zs"])))
+def test_a_reading_keeps_every_letter(text: str) -> None:
+    kept = [char for char in reading(text, english=True) if char.isalnum()]
+    assert kept == [char for char in text if char.isalnum()]
+
+
+# Runs
+
+
+@given(st.text("ab ,;:.", max_size=200), st.integers(1, 40))
+def test_runs_are_bounded_and_lose_no_sound(text: str, most: int) -> None:
+    found = ["".join(run) for run in runs(list(text), most)]
+    assert all(0 < len(run) <= most for run in found)
+    letters = [char for char in text if char.isalpha()]
+    assert [char for run in found for char in run if char.isalpha()] == letters
+    assert all(any(char.isalpha() for char in run) for run in found)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("abcdefgh", ["abcdefgh"]),
+        ("aaaa bbbb, cccc dddd", ["aaaa bbbb,", " cccc dddd"]),
+        ("aaaa bbbb cccc dddd", ["aaaa bbbb ", "cccc dddd"]),
+        ("aa, bbbbbbbbbbbbbb", ["aa, bbbbbbbb", "bbbbbb"]),
+        ("aaaaaaaaaaaaaaaa", ["aaaaaaaaaaaa", "aaaa"]),
+        ("aaaaaaaaaaaa,;:. ,", ["aaaaaaaaaaaa"]),
+    ],
+)
+def test_runs_end_after_a_clause_or_else_after_a_word(text: str, expected: list[str]) -> None:
+    assert ["".join(run) for run in runs(list(text), 12)] == expected
+
+
+# Pace
+
+
+def symbol_frames(factor: float, mean: float = SYMBOL_FRAMES) -> float:
+    """What the network makes of a symbol: durations spread exponentially, rounded up."""
+    spread = -np.log(1 - (np.arange(200_000) + 0.5) / 200_000)
+    return float(np.ceil(spread * mean * factor).mean())
+
+
+@pytest.mark.parametrize("speed", [0.25, 0.5, 0.75, 1.0, 1.25, 1.5, 2.0, 3.0, 4.0])
+@pytest.mark.parametrize("mean", [1.28, 1.76])
+def test_factor_and_tempo_together_make_the_speed(speed: float, mean: float) -> None:
+    factor, tempo = pace(speed, mean)
+    made = symbol_frames(1.0, mean) / symbol_frames(factor, mean) * tempo
+    assert made == pytest.approx(speed, rel=0.01)
+
+
+def test_at_speed_one_the_voice_keeps_its_own_pace() -> None:
+    assert pace(1.0, SYMBOL_FRAMES) == pytest.approx((1.0, 1.0))
+
+
+def test_the_network_never_hurries_beyond_what_can_be_understood() -> None:
+    assert min(pace(speed, SYMBOL_FRAMES)[0] for speed in (1.5, 2.0, 4.0)) >= 0.399
+    assert pace(0.25, SYMBOL_FRAMES)[1] == 1.0
+
+
+@pytest.mark.parametrize("tempo", [1.15, 1.7, 2.5])
+def test_hastened_sound_is_shorter_and_keeps_its_pitch(tempo: float) -> None:
+    at = np.arange(2 * RATE_HZ) / RATE_HZ
+    tone = (0.5 * np.sin(2 * math.pi * 200 * at)).astype(np.float32)
+    fast = hastened(tone, RATE_HZ, tempo)
+    assert len(fast) == pytest.approx(len(tone) / tempo, rel=0.03)
+    spectrum = np.abs(np.fft.rfft(fast * np.hanning(len(fast))))
+    assert np.argmax(spectrum) * RATE_HZ / len(fast) == pytest.approx(200, abs=5)
+
+
+def test_sound_at_its_own_tempo_is_left_as_it_is() -> None:
+    samples = np.ones(100, np.float32)
+    assert hastened(samples, RATE_HZ, 1.0) is samples
+    assert len(hastened(samples[:0], RATE_HZ, 2.0)) == 0
+
+
+# Files
+
+
+ABOUT = {
+    "audio": {"sample_rate": 22050, "quality": "medium"},
+    "espeak": {"voice": "en-us"},
+    "language": {"code": "en_US"},
+    "dataset": "libritts_r",
+    "speaker_id_map": {"p1": 0, "p2": 1},
+}
+
+
+def test_a_voice_of_several_speakers_is_a_voice_and_each_of_them() -> None:
+    assert voices_of("en_US-libritts_r-medium", ABOUT) == [
+        Voice("en_US-libritts_r-medium", "Libritts R (en-US, medium)", "en-US"),
+        Voice("en_US-libritts_r-medium#p1", "Libritts R p1 (en-US, medium)", "en-US", 0),
+        Voice("en_US-libritts_r-medium#p2", "Libritts R p2 (en-US, medium)", "en-US", 1),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("espeak", "language"), [("en-us", "en-US"), ("de", "de"), ("pt-br", "pt-BR")]
+)
+def test_an_old_voice_without_a_language_has_that_of_espeak(espeak: str, language: str) -> None:
+    assert voices_of("old", {"espeak": {"voice": espeak}})[0] == Voice(
+        "old", f"Old ({language})", language
+    )
+
+
+@pytest.mark.parametrize(
+    "names", [[], ["a.onnx"], ["a.onnx.json"], ["a.onnx", "a.onnx.json", "b.onnx", "b.onnx.json"]]
+)
+def test_a_folder_without_exactly_one_voice_is_refused_by_name(
+    tmp_path: Path, names: list[str]
+) -> None:
+    for name in names:
+        (tmp_path / name).write_text("{}")
+    with pytest.raises(EngineFailure, match="should hold one Piper voice") as refused:
+        PiperSynthesizer.load(tmp_path, "tts-test")
+    assert str(tmp_path) in refused.value.message
+
+
+@pytest.mark.parametrize("about", ["", "{}", json.dumps(ABOUT)])
+def test_broken_files_are_an_engine_failure_that_names_them(tmp_path: Path, about: str) -> None:
+    (tmp_path / "a.onnx").write_bytes(b"no network")
+    (tmp_path / "a.onnx.json").write_text(about)
+    with pytest.raises(EngineFailure, match=r"cannot load the Piper voice .*a\.onnx"):
+        PiperSynthesizer.load(tmp_path, "tts-test")
+
+
+def test_a_gpu_that_is_not_there_names_the_extra_to_install(tmp_path: Path) -> None:
+    onnxruntime = pytest.importorskip("onnxruntime")
+    if "CUDAExecutionProvider" in onnxruntime.get_available_providers():
+        pytest.skip("this onnxruntime has CUDA")
+    (tmp_path / "a.onnx").write_bytes(b"")
+    (tmp_path / "a.onnx.json").write_text(json.dumps(ABOUT))
+    with pytest.raises(EngineFailure, match=r"myna\[cuda\]"):
+        PiperSynthesizer.load(tmp_path, "tts-test", device="cuda")
+
+
+def test_importing_the_engine_imports_neither_piper_nor_onnxruntime() -> None:
+    code = (
+        "import sys, myna.engines.piper; print({'piper', 'onnxruntime', 'av'} & set(sys.modules))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "set()"
