@@ -126,7 +126,7 @@ class MethodNotAllowed(MynaError):
 
 
 class PayloadTooLarge(MynaError):
-    """The request body is larger than the server takes. The hosted API calls this a server_error."""
+    """The request body is larger than the server takes. Hosted, this too is a server_error."""
 
     status = 413
 

@@ -15,7 +15,7 @@ from myna.audio.decode import DecodeLimits, Decoder
 from myna.audio.vad import SpeechDetector, VadModel
 from myna.audio.windows import Loudness, SpeechProbabilities
 from myna.engines.contract import Samples, Synthesizer, Transcriber, WindowJob, WindowResult
-from myna.engines.devices import choose_device
+from myna.engines.devices import Device, DeviceChoice, choose_device
 from myna.scheduling.residents import Resident, Residents, Shelf
 from myna.scheduling.speaking import PieceJob, PieceRunner, SpeechService
 from myna.scheduling.transcription import TranscriptionService
@@ -143,17 +143,18 @@ class Loader:
         return PiperSynthesizer.load(
             model.folder,
             model.id,
-            device=choose_device(self._settings.device, _onnx_gpus()),
+            device=_onnx_device(self._settings.device),
             threads=1,
             workers=self._plan.threads,
         )
 
 
-def _onnx_gpus() -> int:
-    """Whether this build of onnxruntime can use a GPU: the plain package cannot."""
+def _onnx_device(asked: DeviceChoice) -> Device:
+    """Where ONNX models run: the plain build of onnxruntime has no GPU, and a voice needs none."""
     import onnxruntime  # noqa: PLC0415 - slow to import, and only needed with an ONNX engine
 
-    return int("CUDAExecutionProvider" in onnxruntime.get_available_providers())
+    gpus = int("CUDAExecutionProvider" in onnxruntime.get_available_providers())
+    return choose_device("cpu" if asked == "cpu" else "auto", gpus)
 
 
 def _timed(model: PlannedModel, build: Callable[[], _Engine]) -> _Engine:

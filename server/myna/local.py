@@ -18,6 +18,7 @@ from myna.audio.windows import Cutting
 from myna.engines.contract import DecodingOptions
 from myna.errors import BadRequest, MynaError
 from myna.loading import Loader, ModelPlan
+from myna.machine import keep_freed_memory
 from myna.planning import plan
 from myna.scheduling.residents import Residents
 from myna.scheduling.speaking import Utterance
@@ -101,6 +102,7 @@ def speak_text(settings: Settings, job: SpeakJob) -> None:
 
 @contextmanager
 def _loaded(settings: Settings, models: ModelPlan) -> Generator[Residents]:
+    keep_freed_memory()
     with ThreadPoolExecutor(models.front_threads) as threads:
         residents = Loader(settings, models, threads).load()
         try:

@@ -9,6 +9,7 @@ import uvicorn
 
 from myna import __version__
 from myna.app import create_app
+from myna.machine import keep_freed_memory
 from myna.planning import plan
 from myna.settings import Settings
 from myna.telemetry import configure_logging
@@ -24,6 +25,7 @@ def run(settings: Settings) -> None:
         SystemExit: the models could not be loaded, or the address is taken.
     """
     configure_logging(settings.log_level)
+    keep_freed_memory()
     models = plan(settings)
     names = ", ".join(model.id for model in (*models.stt, *models.tts)) or "no model"
     _log.info("Myna %s: %s on %d threads", __version__, names, models.threads)

@@ -5,9 +5,9 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 from types import NoneType
-from typing import Any, Literal, get_args, get_origin
+from typing import Any, Literal, cast, get_args, get_origin
 
-from annotated_types import Ge, Gt, Le, Lt
+from annotated_types import Ge, Gt, Le
 from pydantic import SecretStr
 from pydantic.fields import FieldInfo
 
@@ -22,18 +22,24 @@ A setting can be given in three ways. A flag wins over a variable, and a variabl
 
 | | For example |
 |---|---|
-| Flag of `myna serve` and the other commands | `myna serve --port 9000 --stt large-v3-turbo --no-vad` |
-| Variable | `MYNA_PORT=9000 MYNA_STT=large-v3-turbo MYNA_VAD=false` |
-| TOML file, named by `--config` or `MYNA_CONFIG` | `port = 9000`, `stt = ["large-v3-turbo"]`, `vad = false` |
+| Flag of any `myna` command | `myna serve --port 9000 --stt large-v3-turbo --no-vad` |
+| Variable | `MYNA_PORT=9000 MYNA_STT=large-v3-turbo MYNA_VAD=false myna serve` |
+| TOML file, named by `--config` or `MYNA_CONFIG` | `port = 9000`<br>`stt = ["large-v3-turbo"]` |
 
-A name that is no setting stops the start when it stands in the file or is a flag. `myna serve --help`
-shows this table in the terminal.
+A flag or a key of the file that is no setting stops the start. `myna serve --help` shows this table
+in the terminal.
 
 | Flag, variable | Value | Default | What it does |
 |---|---|---|---|
 """
 
-_BOUNDS = {Ge: "from {}", Gt: "above {}", Le: "to {}", Lt: "below {}"}
+_WORDS: dict[object, str] = {
+    bool: "true or false",
+    int: "whole number",
+    float: "number",
+    Path: "path",
+    SecretStr: "secret",
+}
 
 
 def settings_page() -> str:
@@ -47,7 +53,7 @@ def _row(name: str, field: FieldInfo) -> str:
     cells = (
         f"{flags}<br>`MYNA_{name.upper()}`",
         _value(field),
-        _default(name, field.default),
+        _default(field.default, in_bytes=name.endswith("_bytes")),
         (field.description or "").replace("|", "\\|"),
     )
     return f"| {' | '.join(cells)} |\n"
@@ -55,41 +61,45 @@ def _row(name: str, field: FieldInfo) -> str:
 
 def _value(field: FieldInfo) -> str:
     """The kind of value in words, with its bounds."""
-    kinds: tuple[Any, ...] = (field.annotation,)
-    if not isinstance(field.annotation, type) and NoneType in get_args(field.annotation):
-        kinds = tuple(kind for kind in get_args(field.annotation) if kind is not NoneType)
-    kind = kinds[0]
+    kind: Any = field.annotation
+    if NoneType in get_args(kind):
+        kind = next(one for one in get_args(kind) if one is not NoneType)
     if get_origin(kind) is Literal:
         return ", ".join(f"`{choice}`" for choice in get_args(kind))
     if get_origin(kind) is tuple:
         return "names, with commas between them"
-    words = {bool: "true or false", int: "whole number", float: "number", Path: "path"}
-    word = words.get(kind, "secret" if kind is SecretStr else "text")
-    return " ".join([word, *_bounds(field)])
+    return " ".join([_WORDS.get(kind, "text"), *_bounds(field)])
 
 
 def _bounds(field: FieldInfo) -> list[str]:
-    return [
-        text.format(f"{getattr(bound, kind.__name__.lower()):g}".replace("e+0", "e"))
-        for bound in field.metadata
-        for kind, text in _BOUNDS.items()
-        if isinstance(bound, kind)
-    ]
+    found: list[str] = []
+    for bound in field.metadata:
+        match bound:
+            case Ge():
+                found.append(f"from {bound.ge}")
+            case Gt():
+                found.append(f"above {bound.gt}")
+            case Le():
+                found.append(f"to {bound.le}")
+            case _:
+                pass
+    return found
 
 
-def _default(name: str, default: object) -> str:
-    if default is None:
-        return "-"
-    if isinstance(default, tuple):
-        return ", ".join(f"`{item}`" for item in get_args(Literal[default])) or "none"
-    if isinstance(default, bool):
-        return f"`{str(default).lower()}`"
-    if isinstance(default, float) and default.is_integer():
-        default = int(default)
-    size = (
-        f" ({default // MIB} MiB)" if name.endswith("_bytes") and isinstance(default, int) else ""
-    )
-    return f"`{default}`{size}"
+def _default(default: object, *, in_bytes: bool) -> str:
+    match default:
+        case None:
+            return "-"
+        case tuple():
+            return ", ".join(f"`{name}`" for name in cast("tuple[str, ...]", default)) or "none"
+        case bool():
+            return f"`{str(default).lower()}`"
+        case int() if in_bytes:
+            return f"`{default}` ({default // MIB} MiB)"
+        case float():
+            return f"`{default:g}`"
+        case _:
+            return f"`{default}`"
 
 
 def main(arguments: list[str]) -> None:

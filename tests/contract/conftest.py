@@ -166,9 +166,7 @@ class Server:
         deadline = time.monotonic() + limit_s
         while not (found := happened()):
             assert self.process.poll() is None, f"the server ended before {what}:\n{self.log}"
-            assert time.monotonic() < deadline, (
-                f"not in {limit_s} s: {what}\n{self.log[-4000:]}"
-            )
+            assert time.monotonic() < deadline, f"not in {limit_s} s: {what}\n{self.log[-4000:]}"
             time.sleep(0.02)
         return found
 

@@ -120,8 +120,8 @@ def test_every_format_says_the_same(answered):
 
     text = spoken(answered)
     cue = r"^.* --> .*$"
-    assert bare(re.sub(rf"^\d+$|{cue}", "", answered("srt").text, flags=re.M)) == text
-    assert bare(re.sub(rf"^WEBVTT$|{cue}", "", answered("vtt").text, flags=re.M)) == text
+    assert bare(re.sub(rf"^\d+$|{cue}", "", answered("srt").text, flags=re.MULTILINE)) == text
+    assert bare(re.sub(rf"^WEBVTT$|{cue}", "", answered("vtt").text, flags=re.MULTILINE)) == text
     content = answered("verbose_json", "word", "segment").json()
     assert "".join(segment["text"] for segment in content["segments"]).strip() == text
     letters = re.compile(r"[\w']+")

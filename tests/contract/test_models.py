@@ -59,7 +59,21 @@ def test_voices_are_objects_and_openais_thirteen_are_among_them(fake_server):  #
     content = fake_server.get("/v1/audio/voices").json()
     assert set(content) == {"voices"}
     assert all(voice["id"] and voice["name"] for voice in content["voices"])
-    openai = "alloy ash ballad cedar coral echo fable marin nova onyx sage shimmer verse".split()
+    openai = [
+        "alloy",
+        "ash",
+        "ballad",
+        "cedar",
+        "coral",
+        "echo",
+        "fable",
+        "marin",
+        "nova",
+        "onyx",
+        "sage",
+        "shimmer",
+        "verse",
+    ]
     assert set(openai) <= {voice["id"] for voice in content["voices"]}
 
 

@@ -12,7 +12,10 @@ import struct
 import av
 import pytest
 
-VOICES = "alloy ash ballad cedar coral echo fable marin nova onyx sage shimmer verse".split()
+VOICES = [
+    *("alloy", "ash", "ballad", "cedar", "coral", "echo", "fable"),
+    *("marin", "nova", "onyx", "sage", "shimmer", "verse"),
+]
 FORMATS = {  # content types and beginnings
     "mp3": ("audio/mpeg", (b"ID3", b"\xff\xfb", b"\xff\xf3", b"\xff\xf2")),
     "opus": ("audio/opus", (b"OggS",)),
@@ -127,7 +130,7 @@ def test_a_format_has_its_type_and_its_beginning(spoken, format_):
 def test_a_format_is_mono_at_24_khz(spoken, format_):
     with av.open(io.BytesIO(spoken(format_).body)) as container:
         stream = container.streams.audio[0]
-        assert stream.codec_context.layout.name == "mono"
+        assert stream.codec_context.layout.nb_channels == 1
         # Opus is always decoded at 48 kHz; its header says what went in.
         assert stream.codec_context.sample_rate == (48_000 if format_ == "opus" else 24_000)
     assert 0.5 < seconds(spoken(format_).body) < 3

@@ -89,9 +89,9 @@ def test_a_wav_may_call_itself_mp3(server, clip):  # [21]
 
 def test_speech_that_was_streamed_as_wav_is_understood(server):
     """Its header gives 0xFFFFFFFF as length."""
-    wav = server.speak(input="The birds sing in the garden early every morning.", **{
-        "response_format": "wav"
-    }).body
+    wav = server.speak(
+        input="The birds sing in the garden early every morning.", response_format="wav"
+    ).body
     understood(server.transcribe(wav))
 
 
@@ -121,7 +121,7 @@ def test_word_times_rise_and_end_with_the_speech(server, clip):  # [8]
     words = content["words"]
     times = [time for word in words for time in (word["start"], word["end"])]
     assert times == sorted(times)
-    assert 0 <= times[0]
+    assert times[0] >= 0
     assert times[-1] <= content["duration"]
     assert content["duration"] - times[-1] < 0.8, "the clip has 0.3 s of silence behind the speech"
     assert all(set(word) == {"word", "start", "end"} for word in words)

@@ -4,15 +4,10 @@ The model is Silero VAD as faster-whisper ships it. `VadModel` is loaded once an
 `SpeechDetector` keeps one request's place in the audio.
 """
 
-# onnxruntime has no types of its own:
-# pyright: reportMissingTypeStubs=false, reportUnknownMemberType=false
-# pyright: reportUnknownVariableType=false, reportUnknownArgumentType=false
-
 from __future__ import annotations
 
 from importlib.util import find_spec
 from pathlib import Path
-from typing import cast
 
 import numpy as np
 import onnxruntime
@@ -58,8 +53,9 @@ class VadModel:
 
         `frames` has shape (n_frames, CONTEXT_SAMPLES + FRAME_SAMPLES), `h` and `c` STATE_SHAPE.
         """
-        found = self._session.run(None, {"input": frames, "h": h, "c": c})
-        probabilities, next_h, next_c = cast("list[NDArray[np.float32]]", found)
+        probabilities, next_h, next_c = self._session.run(
+            None, {"input": frames, "h": h, "c": c}
+        )
         return probabilities, next_h, next_c
 
 

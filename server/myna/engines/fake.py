@@ -65,6 +65,7 @@ _LONGEST_PIECE = 48
 _SHORTEST_FRAMES = 5
 """A symbol takes 15 ms at speed 4, which is 12 frames; what is shorter than this is no symbol."""
 _EDGE_FRAMES = _FRAME // _HOP
+"""Looks that see a step in the sound."""
 _SILENCE = 1e-3
 """Root mean square under which nobody speaks, -60 dBFS."""
 _SENTENCE_ENDS = (".", "!", "?", "。", "！", "？", "।")
@@ -258,6 +259,8 @@ def _symbols(powers: NDArray[np.float32], energies: NDArray[np.float32]) -> list
     found: list[_Symbol] = []
     for start, end in zip(starts[long_enough].tolist(), ends[long_enough].tolist(), strict=True):
         symbol = _symbol(int(kinds[start]), start, end, powers, energies)
+        if symbol.kind < 0 <= kinds[start] and symbol.frames < _EDGE_FRAMES:
+            continue  # the step from one symbol to the next
         if found and found[-1].kind == symbol.kind:
             symbol = _symbol(symbol.kind, found.pop().start, end, powers, energies)
         found.append(symbol)

@@ -7,10 +7,6 @@ cores that `threads` gives it, and one each is best under load.
 piper-tts is GPL-3.0 and takes a moment to import, so it is imported when a voice is loaded.
 """
 
-# onnxruntime is typed in part.
-# pyright: reportUnknownMemberType=false, reportUnknownArgumentType=false
-# pyright: reportUnknownVariableType=false
-
 from __future__ import annotations
 
 import json

@@ -147,15 +147,19 @@ class Transcription:
                 self._first = self._first or task
                 self._pending.append(task)
 
-    async def _decode(self, window: Window, language: str | None = None) -> WindowResult:
+    async def _decode(
+        self, window: Window, language: str | None = None, said: str = ""
+    ) -> WindowResult:
+        """Decode a window; `said` is what the part in front of it came to, if it was cut."""
         language = language or await self._spoken_language()
-        job = WindowJob(window, replace(self._options, language=language))
+        prompt = f"{self._options.prompt or ''} {said}".strip() or None
+        job = WindowJob(window, replace(self._options, language=language, prompt=prompt))
         result = await self._service.decode(self._ticket, job)
         if result.rest_from_s is None:
             return result
         skipped = round((result.rest_from_s - window.start_s) * SAMPLE_RATE_HZ)
         behind = Window(window.samples[skipped:], result.rest_from_s)
-        rest = await self._decode(behind, result.language)
+        rest = await self._decode(behind, result.language, _text(result.segments))
         return WindowResult(result.segments + rest.segments, result.language)
 
     async def _spoken_language(self) -> str | None:
@@ -170,3 +174,7 @@ class Transcription:
         for task in self._pending:
             task.cancel()
         await asyncio.gather(*self._pending, return_exceptions=True)
+
+
+def _text(segments: tuple[Segment, ...]) -> str:
+    return "".join(segment.text for segment in segments).strip()

@@ -294,11 +294,16 @@ def test_the_lead_never_reaches_into_the_window_before():
     assert bounds(first)[1] == bounds(second)[0]
 
 
-def test_long_speech_is_cut_in_its_longest_pause():
-    speech = frames((1, 17), (0, 0.3), (1, 4.7), (0, 1.2), (1, 2), (0, 0.3), (1, 20))
+def test_long_speech_is_cut_in_the_longest_of_its_late_pauses():
+    speech = frames((1, 17), (0, 0.2), (1, 4.8), (0, 1.2), (1, 1), (0, 0.1), (1, 20))
     first, second = cut_frames(speech)
     assert span_s(first)[1] == pytest.approx(22.4, abs=0.05)  # the pause starts at 22, tail 0.4
     assert span_s(second)[0] == pytest.approx(22.8, abs=0.05)  # it ends at 23.2, lead 0.4
+
+
+def test_a_long_window_is_worth_more_than_a_long_pause():
+    first, _ = cut_frames(frames((1, 16), (0, 1.5), (1, 10.5), (0, 0.3), (1, 18)))
+    assert 28 <= span_s(first)[1] <= 28.3
 
 
 def test_the_later_of_two_like_pauses_is_taken():

@@ -1,0 +1,194 @@
+"""The server stays alive and quick whatever happens to its clients and its decoders, and ends when
+it is asked to."""
+
+import http.client
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+PATH = "/v1/audio/transcriptions"
+PHRASE = "The myna repeats what it hears."
+FAKE = ("--stt", "fake", "--tts", "fake")
+
+linux_only = pytest.mark.skipif(sys.platform != "linux", reason="finds processes in /proc")
+
+
+@pytest.fixture
+def background():
+    """Call a function in a thread of its own."""
+    with ThreadPoolExecutor(8) as threads:
+        yield threads.submit
+
+
+@pytest.mark.models
+def test_health_answers_in_the_middle_of_a_long_transcription(server, lecture):
+    """Several times, one after the other, before the first text is there; and short speech too."""
+    body = server.form(lecture, {"stream": "true"})
+    begun = threading.Event()
+
+    def listen():
+        with server.asking("POST", PATH, body, server.form_headers) as response:
+            begun.set()
+            return response.headers["x-request-id"]
+
+    with ThreadPoolExecutor(1) as threads:
+        listening = threads.submit(listen)
+        server.eventually(lambda: server.decoders()[1], "the recording is being decoded")
+        for _ in range(5):
+            assert server.get("/health").json()["status"] == "ok"
+        assert not begun.is_set(), "the transcription was too quick to be in the middle of"
+        assert server.speak(input="Hi.").status == 200
+        request_id = listening.result(120)
+    server.eventually(lambda: request_id in server.log, "the end of the request", 60)
+
+
+@linux_only
+@pytest.mark.models
+def test_a_decoder_that_is_killed_costs_its_request_a_400_and_nothing_else(
+    server, lecture, clip, background
+):
+    reply = background(server.transcribe, lecture)
+    server.eventually(lambda: server.decoders()[1], "the recording is being decoded")
+    for pid in server.decoders()[1]:
+        os.kill(pid, signal.SIGKILL)
+    reply.result(120).refused(param="file")
+    assert "birds" in server.transcribe(clip).json()["text"].lower()
+
+
+@linux_only
+def test_a_decoding_process_that_is_killed_is_replaced(fake_server, phrase):
+    (pool,), _ = fake_server.decoders()
+    os.kill(pool, signal.SIGKILL)
+    assert fake_server.transcribe(phrase).json()["text"] == PHRASE
+    assert fake_server.decoders()[0] != {pool}
+
+
+@linux_only
+def test_requests_leave_no_process_and_no_file_behind(fake_server, phrase):
+    def held():
+        return len(list(Path(f"/proc/{fake_server.process.pid}/fd").iterdir()))
+
+    for _ in range(3):
+        fake_server.transcribe(phrase)
+    before = fake_server.eventually(held, "a number of open files")
+    for _ in range(20):
+        fake_server.transcribe(phrase)
+        fake_server.transcribe(b"no audio")
+    fake_server.eventually(lambda: held() <= before + 2, "the files are closed", 20)
+    fake_server.eventually(lambda: not fake_server.decoders()[1], "the decoders have ended", 20)
+
+
+@pytest.mark.parametrize("share", [0.0, 0.1, 0.9])
+def test_a_client_that_leaves_while_it_uploads_is_forgotten(fake_server, phrase, share):
+    body = fake_server.form(phrase)
+    ended = fake_server.log.count(f"POST {PATH}")
+    connection = http.client.HTTPConnection("127.0.0.1", fake_server.port)
+    connection.putrequest("POST", PATH)
+    connection.putheader("Content-Type", fake_server.form_headers["Content-Type"])
+    connection.putheader("Content-Length", str(len(body)))
+    connection.endheaders(body[: int(len(body) * share)] or None)
+    connection.close()
+    fake_server.eventually(
+        lambda: fake_server.log.count(f"POST {PATH}") > ended, "the end of the request", 20
+    )
+    assert fake_server.transcribe(phrase).json()["text"] == PHRASE
+
+
+def test_a_client_that_is_slow_holds_nobody_up(fake_server, phrase):
+    body = fake_server.form(phrase)
+    slow = http.client.HTTPConnection("127.0.0.1", fake_server.port)
+    slow.putrequest("POST", PATH)
+    slow.putheader("Content-Type", fake_server.form_headers["Content-Type"])
+    slow.putheader("Content-Length", str(len(body)))
+    slow.endheaders(body[:1000])
+    assert fake_server.transcribe(phrase).json()["text"] == PHRASE
+    slow.send(body[1000:])
+    assert PHRASE.encode() in slow.getresponse().read()
+    slow.close()
+
+
+def test_many_at_once_each_get_their_own_answer(fake_server, background):
+    said = {number: f"This is caller number {number} speaking." for number in range(12)}
+
+    def echo(number):
+        audio = fake_server.speak(input=said[number], response_format="flac").body
+        return fake_server.transcribe(audio).json()["text"]
+
+    answers = {number: background(echo, number) for number in said}
+    assert {number: answer.result(60) for number, answer in answers.items()} == said
+
+
+def test_a_connection_can_be_used_again(fake_server, phrase):
+    connection = http.client.HTTPConnection("127.0.0.1", fake_server.port)
+    for body in (fake_server.form(phrase), fake_server.form(b"no audio"), fake_server.form(phrase)):
+        connection.request("POST", PATH, body, fake_server.form_headers)
+        response = connection.getresponse()
+        assert response.status in {200, 400}
+        response.read()
+    connection.close()
+    assert response.status == 200
+
+
+@linux_only
+def test_asked_to_end_it_ends_cleanly_and_its_processes_too(launch, phrase):
+    server = launch("ending", *FAKE)
+    assert server.transcribe(phrase).json()["text"] == PHRASE
+    pools, _ = server.decoders()
+    idle = socket.create_connection(("127.0.0.1", server.port))
+    assert server.stop() in {0, -signal.SIGTERM}
+    idle.close()
+    for pool in pools:
+        with pytest.raises(ProcessLookupError):
+            os.kill(pool, 0)
+
+
+def test_asked_to_end_it_finishes_what_it_has_begun(launch, phrase):
+    server = launch("finishing", *FAKE)
+    body = server.form(phrase)
+    connection = http.client.HTTPConnection("127.0.0.1", server.port)
+    connection.putrequest("POST", PATH)
+    connection.putheader("Content-Type", server.form_headers["Content-Type"])
+    connection.putheader("Content-Length", str(len(body)))
+    connection.endheaders(body[:1000])
+    server.get("/health")  # so that the upload, which came first, has been taken up
+    server.process.send_signal(signal.SIGTERM)
+    connection.send(body[1000:])
+    assert PHRASE.encode() in connection.getresponse().read()
+    connection.close()
+    assert server.stop() in {0, -signal.SIGTERM}
+
+
+def test_an_address_that_is_taken_is_said_in_a_sentence(fake_server):
+    command = [sys.executable, "-m", "myna", "serve", "--offline", *FAKE]
+    run = subprocess.run(
+        [*command, "--port", str(fake_server.port)],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    assert run.returncode != 0
+    assert "address already in use" in run.stderr
+    assert "Traceback" not in run.stderr
+
+
+def test_a_missing_model_is_named_and_no_network_is_asked(tmp_path):
+    command = [sys.executable, "-m", "myna", "serve", "--offline", "--tts", "fake"]
+    run = subprocess.run(
+        [*command, "--weights-dir", str(tmp_path)],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+        env={"PATH": os.environ["PATH"], "HOME": str(tmp_path)},
+    )
+    assert run.returncode == 1
+    assert "whisper-base" in run.stderr
+    assert "Traceback" not in run.stderr

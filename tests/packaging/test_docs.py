@@ -1,0 +1,144 @@
+"""What the docs say, held against what there is."""
+
+from __future__ import annotations
+
+import ast
+import importlib
+import pkgutil
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+from fastapi import APIRouter
+from fastapi.routing import APIRoute
+
+import myna
+import myna.api
+from myna.api.speech import SpeechRequest
+from myna.app import PREFIXES
+from myna.cli import main
+from myna.errors import MynaError
+from myna.settings import Settings
+from myna.settings_docs import settings_page
+from myna.store.cards import Catalogue
+
+TEXTS = ("README.md", "docs/api.md", "docs/models.md", "docs/deployment.md")
+
+
+def test_the_settings_page_is_what_the_declaration_says(root: Path) -> None:
+    page = (root / "docs" / "settings.md").read_text("utf-8")
+    assert page == settings_page(), "`make docs` writes it anew"
+
+
+def test_every_setting_says_what_it_does() -> None:
+    assert [name for name, field in Settings.model_fields.items() if not field.description] == []
+
+
+def test_every_setting_is_a_flag_of_the_server() -> None:
+    flags = {option.name for option in main.commands["serve"].params}
+    assert flags == {*Settings.model_fields, "config"}
+
+
+def api_routers() -> Iterator[APIRouter]:
+    for module in pkgutil.iter_modules(myna.api.__path__, "myna.api."):
+        router = getattr(importlib.import_module(module.name), "router", None)
+        if isinstance(router, APIRouter):
+            yield router
+
+
+def test_the_api_page_has_the_routes_of_the_server_and_no_others(root: Path) -> None:
+    page = (root / "docs" / "api.md").read_text("utf-8")
+    documented = set(re.findall(r"^\| `([A-Z]+ /v1/\S+)` \|", page, re.MULTILINE))
+    served = {
+        f"{method} /v1{route.path.replace(':path}', '}')}"
+        for router in api_routers()
+        for route in router.routes
+        if isinstance(route, APIRoute)
+        for method in route.methods
+    }
+    assert documented == served
+
+
+def test_the_api_page_has_every_place_where_the_routes_answer(root: Path) -> None:
+    page = (root / "docs" / "api.md").read_text("utf-8")
+    documented = re.findall(r"^\| (?:`(/\S+)`|none) \|", page, re.MULTILINE)
+    assert sorted(documented) == sorted(PREFIXES)
+
+
+def form_fields() -> set[str]:
+    """The names that the transcription routes ask a form for."""
+    found: set[str] = set()
+    for name in ("transcriptions", "transcription_form"):
+        file = Path(myna.api.__path__[0]) / f"{name}.py"
+        for call in ast.walk(ast.parse(file.read_text("utf-8"))):
+            if not isinstance(call, ast.Call):
+                continue
+            asks_form = (
+                isinstance(call.func, ast.Attribute) and ast.unparse(call.func.value) == "form"
+            )
+            asks_each = isinstance(call.func, ast.Name) and call.func.id == "_each"
+            if asks_form or asks_each:
+                found |= {arg.value for arg in call.args[:2] if isinstance(arg, ast.Constant)}
+    return {name for name in found if isinstance(name, str)}
+
+
+def test_the_api_page_has_every_field_that_is_read(root: Path) -> None:
+    page = (root / "docs" / "api.md").read_text("utf-8")
+    _, transcription, speech = re.split(
+        r"^## (?:Transcriptions|Speech).*$", page, flags=re.MULTILINE
+    )
+    fields = form_fields()
+    assert {"model", "language", "timestamp_granularities", "hotwords"} <= fields
+    listed = set(re.findall(r"`(\w+)(?:\[\])?`", transcription))
+    assert fields - listed == set()
+    assert set(SpeechRequest.model_fields) - set(re.findall(r"`(\w+)`", speech)) == set()
+
+
+def failures(root: type[MynaError]) -> Iterator[type[MynaError]]:
+    yield root
+    for failure in root.__subclasses__():
+        yield from failures(failure)
+
+
+def test_the_api_page_has_every_status_that_is_sent(root: Path) -> None:
+    page = (root / "docs" / "api.md").read_text("utf-8")
+    documented = {int(status) for status in re.findall(r"^\| ([45]\d\d) \|", page, re.MULTILINE)}
+    never_sent = {499}
+    assert documented == {failure.status for failure in failures(MynaError)} - never_sent
+
+
+def test_the_models_page_has_every_card_with_its_licence(root: Path) -> None:
+    page = (root / "docs" / "models.md").read_text("utf-8")
+    documented = set(re.findall(r"^\| `([^`]+)` \|.*\| (\d+) MB \| (\S+) \|$", page, re.MULTILINE))
+    cards = Catalogue.load(root / "models")
+    assert documented == {(card.id, f"{card.bytes / 1e6:.0f}", card.licence) for card in cards}
+
+
+def code_in(page: str) -> str:
+    """Everything between backticks or indented as code."""
+    return "\n".join(re.findall(r"`[^`]+`|```.*?```|^ {4}.*$", page, re.MULTILINE | re.DOTALL))
+
+
+def test_commands_and_flags_in_the_texts_exist(root: Path) -> None:
+    targets = set(re.findall(r"^(\w+):.*##", (root / "Makefile").read_text("utf-8"), re.MULTILINE))
+    flags = {opt for cmd in main.commands.values() for option in cmd.params for opt in option.opts}
+    for name in TEXTS:
+        code = code_in((root / name).read_text("utf-8"))
+        assert set(re.findall(r"\bmake ([a-z]+)", code)) <= targets, name
+        for command in re.findall(
+            r"\bmyna ((?:serve|pull|models|transcribe|speak)\b[^`\n]*)", code
+        ):
+            assert set(re.findall(r"(?<=\s)--[a-z-]+", command)) <= flags, (name, command)
+        commands = set(re.findall(r"(?:^|[`/ ])myna ([a-z]+)\b", code, re.MULTILINE))
+        assert commands <= set(main.commands), name
+
+
+def test_links_between_the_texts_lead_somewhere(root: Path) -> None:
+    for name in TEXTS:
+        page = (root / name).read_text("utf-8")
+        for link in re.findall(r"\]\(([^)#]+)\)", page):
+            assert (root / name).parent.joinpath(link).exists(), (name, link)
+
+
+def test_the_changelog_has_this_version(root: Path) -> None:
+    assert f"## [{myna.__version__}]" in (root / "CHANGELOG.md").read_text("utf-8")

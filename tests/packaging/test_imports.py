@@ -1,0 +1,142 @@
+"""Imports point one way: edge -> scheduling -> contract <- engines, and the top sees everything."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from collections.abc import Iterator
+from graphlib import TopologicalSorter
+from pathlib import Path
+
+import pytest
+
+import myna
+
+PACKAGE = Path(myna.__file__).parent
+
+ENGINE = {"engines.contract", "engines.devices", "audio", "text.transcript", "errors"}
+PARTS = {
+    "api",
+    "audio",
+    "auth",
+    "engines",
+    "errors",
+    "scheduling",
+    "settings",
+    "store",
+    "telemetry",
+    "text",
+}
+# Who may import what of Myna: the longest name that fits a module counts, and a folder may import
+# itself, except that engines do not know each other.
+
+MAY_IMPORT: dict[str, set[str]] = {
+    # Leaves.
+    "": set(),
+    "errors": set(),
+    "settings": set(),
+    "text": {"errors"},
+    "engines": set(),
+    "engines.contract": {"text.transcript"},
+    "engines.devices": {"errors"},
+    # Beside each other, and blind to each other.
+    "audio": {"engines.contract", "errors"},
+    "store": {"engines.contract"},
+    "engines.fake": ENGINE,
+    "engines.piper": ENGINE,
+    "engines.whisper": ENGINE,
+    # The heart, and the edge around it.
+    "scheduling": {"audio", "text", "engines.contract", "errors"},
+    "auth": {"errors"},
+    "api": {"scheduling", "audio", "text", "engines.contract", "errors", "auth", "settings"},
+    "telemetry": {"api.responses", "errors"},
+    # The top: what puts the parts together, and what starts that.
+    "loading": PARTS,
+    "planning": PARTS | {"loading"},
+    "app": PARTS | {"loading"},
+    "local": PARTS | {"loading", "planning"},
+    "serving": {"app", "planning", "settings", "telemetry"},
+    "settings_docs": {"settings"},
+    "cli": {"serving", "planning", "local", "store", "settings", "errors"},
+    "__main__": {"cli"},
+}
+
+
+def module_name(file: Path) -> str:
+    """`engines.whisper.engine` for a file of the package; empty for the package itself."""
+    parts = file.relative_to(PACKAGE).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+MODULES = {module_name(file): file for file in sorted(PACKAGE.rglob("*.py"))}
+
+
+def imports_of(file: Path) -> Iterator[str]:
+    """The modules of Myna that a file imports, wherever in it the import stands."""
+    for node in ast.walk(ast.parse(file.read_text("utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names if alias.name.startswith("myna."))
+        elif isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] == "myna":
+            base = (node.module or "").removeprefix("myna").removeprefix(".")
+            for alias in node.names:
+                inner = f"{base}.{alias.name}".lstrip(".")
+                yield inner if inner in MODULES else base
+        elif isinstance(node, ast.ImportFrom) and node.level:
+            yield "a relative import"
+
+
+def within(module: str, package: str) -> bool:
+    return module == package or module.startswith(f"{package}.")
+
+
+def place_of(module: str) -> str | None:
+    """The rule that a module falls under."""
+    fitting = [rule for rule in MAY_IMPORT if within(module, rule)]
+    return max(fitting, key=len, default=None)
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_a_module_imports_only_what_its_place_allows(module: str) -> None:
+    place = place_of(module)
+    assert place is not None, f"{module} has no place yet: give it one in MAY_IMPORT"
+    is_folder = (PACKAGE / place.replace(".", "/")).is_dir()
+    allowed = MAY_IMPORT[place] | ({place} if is_folder and place != "engines" else set())
+    wrong = [
+        name
+        for name in imports_of(MODULES[module])
+        if name and not any(within(name, rule) for rule in allowed)
+    ]
+    assert not wrong, f"{module} is in {place!r}, which may import {sorted(allowed)}"
+
+
+def test_no_rule_is_left_over() -> None:
+    used = {place_of(module) for module in MODULES}
+    assert used == set(MAY_IMPORT)
+
+
+def test_no_two_modules_need_each_other() -> None:
+    graph = {
+        module: {name for name in imports_of(file) if name not in (module, "")}
+        for module, file in MODULES.items()
+    }
+    assert list(TopologicalSorter(graph).static_order())
+
+
+def loaded_after(statement: str) -> set[str]:
+    """Top-level packages in a fresh interpreter after a statement."""
+    script = f"{statement}; import sys; print(*{{name.split('.')[0] for name in sys.modules}})"
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True
+    )
+    return set(done.stdout.split())
+
+
+def test_engines_under_the_gpl_are_not_loaded_until_one_is_chosen() -> None:
+    loaded = loaded_after("import myna.serving, myna.local, myna.cli")
+    assert not loaded & {"piper", "espeakng_loader", "phonemizer", "kokoro_onnx"}
+
+
+def test_the_command_line_starts_without_the_heavy_libraries() -> None:
+    heavy = {"av", "ctranslate2", "fastapi", "faster_whisper", "huggingface_hub", "onnxruntime"}
+    assert not loaded_after("import myna.cli") & heavy

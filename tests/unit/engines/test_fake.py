@@ -1,0 +1,322 @@
+import io
+from fractions import Fraction
+
+import av
+import numpy as np
+import pytest
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+
+from myna.engines.contract import (
+    SAMPLE_RATE_HZ,
+    DecodingOptions,
+    Synthesizer,
+    Transcriber,
+    Voice,
+    Window,
+    WindowJob,
+)
+from myna.engines.fake import FakeSynthesizer, FakeTranscriber
+from myna.text.languages import WHISPER_LANGUAGES
+
+SPEAKER: Synthesizer = FakeSynthesizer()
+LISTENER: Transcriber = FakeTranscriber()
+TEXT = "The quick brown fox jumps over the lazy dog, 42 times! Größe 你好世界 😀 zzzz aaaa."
+
+
+def speech(text=TEXT, voice=0, speed=1.0):
+    """float32 at 24 kHz."""
+    blocks = list(SPEAKER.synthesize(text, SPEAKER.voices[voice], speed))
+    return np.concatenate([np.zeros(0, np.float32), *blocks])
+
+
+def frame(samples):
+    pcm = (np.clip(samples, -1, 1) * 32_767).astype(np.int16)
+    made = av.AudioFrame.from_ndarray(pcm[None], "s16", "mono")
+    made.sample_rate = SPEAKER.sample_rate_hz
+    made.time_base = Fraction(1, SPEAKER.sample_rate_hz)
+    return made
+
+
+def listened(frames, rate_hz=SAMPLE_RATE_HZ):
+    resampler = av.AudioResampler("flt", "mono", rate_hz)
+    made = [part.to_ndarray()[0] for one in [*frames, None] for part in resampler.resample(one)]
+    return np.concatenate(made)
+
+
+def recorded(samples):
+    """As 16-bit PCM, resampled to 16 kHz."""
+    return listened([frame(samples)])
+
+
+def coded(samples, container, codec, rate_hz, bit_rate):
+    """Through a lossy coder and back."""
+    file = io.BytesIO()
+    with av.open(file, "w", format=container) as output:
+        stream = output.add_stream(codec, rate=rate_hz, layout="mono")
+        stream.bit_rate = bit_rate
+        output.mux([*stream.encode(frame(samples)), *stream.encode(None)])
+    file.seek(0)
+    with av.open(file) as source:
+        return listened(source.decode(audio=0))
+
+
+def heard(samples, start_s=0.0, **options):
+    job = WindowJob(Window(samples.astype(np.float32), start_s), DecodingOptions(**options))
+    LISTENER.prepare(job)
+    return LISTENER.run([job])[0]
+
+
+def said(samples):
+    return "".join(segment.text for segment in heard(samples).segments).strip()
+
+
+def test_the_same_text_always_sounds_the_same():
+    assert np.array_equal(speech(), speech())
+    again = FakeSynthesizer()
+    blocks = again.synthesize(TEXT, again.voices[0], 1.0)
+    assert np.array_equal(np.concatenate(list(blocks)), speech())
+
+
+def test_speech_is_mono_float32_within_bounds_and_comes_in_blocks():
+    blocks = list(SPEAKER.synthesize("one two three", SPEAKER.voices[-1], 1.0))
+    assert len(blocks) == 4
+    assert all(block.dtype == np.float32 and block.ndim == 1 for block in blocks)
+    assert 0.2 < np.abs(np.concatenate(blocks)).max() < 1.0
+
+
+def test_speech_is_about_as_long_as_people_take():
+    text = "I often walk along the river when the weather is good enough. " * 5
+    seconds = len(speech(text)) / SPEAKER.sample_rate_hz
+    assert 130 < len(text.split()) / seconds * 60 < 180
+
+
+@pytest.mark.parametrize("speed", [0.25, 0.5, 2.0, 4.0])
+def test_speed_divides_the_length(speed):
+    assert len(speech(speed=speed)) == pytest.approx(len(speech()) / speed, rel=0.01)
+
+
+def test_all_13_voices_are_there_and_differ():
+    assert [voice.id for voice in SPEAKER.voices] == [
+        "alloy", "ash", "ballad", "cedar", "coral", "echo", "fable", "marin", "nova", "onyx",
+        "sage", "shimmer", "verse",
+    ]  # fmt: skip
+    assert len({speech("hi", voice).tobytes() for voice in range(13)}) == 13
+
+
+def test_an_unknown_voice_speaks_like_the_first():
+    blocks = SPEAKER.synthesize("hi", Voice("custom", "Custom", "de-DE"), 1.0)
+    assert np.array_equal(np.concatenate(list(blocks)), speech("hi"))
+
+
+@pytest.mark.parametrize("text", ["", "  ", "...", "?!", "😀", "—\n"])
+def test_nothing_to_say_sounds_like_nothing(text):
+    assert list(SPEAKER.synthesize(text, SPEAKER.voices[0], 1.0)) == []
+
+
+@pytest.mark.parametrize("speed", [0.25, 0.7, 1.0, 1.5, 2.37, 4.0])
+@pytest.mark.parametrize("voice", [0, 12])
+def test_speech_is_understood_at_any_speed_and_voice(speed, voice):
+    assert said(recorded(speech(voice=voice, speed=speed))) == TEXT
+
+
+@pytest.mark.parametrize("speed", [0.5, 1.0, 4.0])
+@pytest.mark.parametrize(
+    ("container", "codec", "rate_hz", "bit_rate"),
+    [
+        ("mp3", "libmp3lame", 24_000, 64_000),
+        ("ogg", "libopus", 48_000, 64_000),
+        ("adts", "aac", 24_000, 64_000),
+    ],
+)
+def test_speech_is_understood_through_lossy_coders(speed, container, codec, rate_hz, bit_rate):
+    assert said(coded(speech(speed=speed), container, codec, rate_hz, bit_rate)) == TEXT
+
+
+def test_speech_is_understood_over_the_telephone():
+    narrow = listened([frame(speech())], 8000)
+    pcm = av.AudioFrame.from_ndarray((narrow * 32_767).astype(np.int16)[None], "s16", "mono")
+    pcm.sample_rate = 8000
+    assert said(listened([pcm])) == TEXT
+
+
+def test_quiet_and_noisy_speech_is_understood():
+    samples = recorded(speech())
+    noise = np.random.default_rng(7).normal(0, 0.02, len(samples))
+    assert said(samples * 0.03) == TEXT
+    assert said(samples + noise) == TEXT
+
+
+def test_speech_between_silences_is_understood():
+    silence = np.zeros(8000, np.float32)
+    samples = np.concatenate([silence, recorded(speech("one")), silence, recorded(speech("two"))])
+    assert said(samples) == "one two"
+
+
+def test_pieces_spoken_one_after_the_other_are_one_text():
+    assert said(recorded(np.concatenate([speech("Hello there."), speech("Bye.")]))) == (
+        "Hello there. Bye."
+    )
+
+
+def test_long_words_have_pauses_but_no_spaces():
+    text = "https://example.org/" + "abcdefghij" * 9 + " " + "没有空格的文字" * 12
+    assert said(recorded(speech(text, speed=4))) == text
+
+
+@settings(deadline=None, max_examples=30)
+@given(st.text(st.characters(codec="utf-8"), max_size=40), st.floats(0.25, 4.0))
+def test_any_text_comes_back_with_its_white_space_made_single(text, speed):
+    samples = speech(text, speed=speed)
+    assume(len(samples))
+    assert said(recorded(samples)) == " ".join(text.split())
+
+
+def test_text_that_is_no_utf8_is_spoken_all_the_same():
+    assert said(recorded(speech("a\ud800b"))) == "a?b"
+
+
+@pytest.mark.parametrize("place", range(10))
+def test_windows_cut_in_a_pause_make_the_whole_text(place):
+    words = ["one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten"]
+    samples = recorded(speech(" ".join(words)))
+    parts = heard(samples, word_timestamps=True).segments[0].words
+    pause_s = parts[place].start_s - 0.02
+    cut = round(pause_s * SAMPLE_RATE_HZ)
+    assert said(samples[:cut]) == " ".join(words[:place])
+    assert said(samples[cut:]) == " ".join(words[place:])
+
+
+@settings(deadline=None, max_examples=40)
+@given(st.floats(0, 1))
+def test_windows_cut_anywhere_spoil_one_letter_at_most(where):
+    samples = recorded(speech("one two three four five six seven"))
+    cut = round(where * len(samples))
+    joined = "".join(
+        segment.text
+        for half in (samples[:cut], samples[cut:])
+        for segment in heard(half).segments
+        if "fake" not in segment.text
+    )
+    letters = joined.replace(" ", "")
+    assert abs(len(letters) - len("onetwothreefourfivesixseven")) <= 1
+    assert letters.startswith("on") or cut < SAMPLE_RATE_HZ * 0.4
+    assert letters.endswith("en") or cut > len(samples) - SAMPLE_RATE_HZ * 0.4
+
+
+@pytest.mark.parametrize("seconds", [0.0, 0.005, 0.5, 30.0])
+def test_silence_says_nothing(seconds):
+    quiet = np.random.default_rng(1).normal(0, 1e-5, round(seconds * SAMPLE_RATE_HZ))
+    assert heard(quiet).segments == ()
+    assert heard(np.zeros_like(quiet)).segments == ()
+
+
+SECONDS = np.arange(3 * SAMPLE_RATE_HZ) / SAMPLE_RATE_HZ
+SOUNDS = {
+    "noise": np.random.default_rng(2).normal(0, 0.1, len(SECONDS)),
+    "tone": 0.3 * np.sin(2 * np.pi * 440 * SECONDS),
+    "sweep": 0.3 * np.sin(2 * np.pi * (200 + 400 * SECONDS) * SECONDS),
+    "buzz": 0.2 * np.sign(np.sin(2 * np.pi * 130 * SECONDS)),
+    "pulses": np.random.default_rng(3).normal(0, 0.1, len(SECONDS))
+    * (np.sin(2 * np.pi * 3 * SECONDS) > 0),
+}
+
+
+@pytest.mark.parametrize("name", SOUNDS)
+def test_other_sound_gets_words_that_tell_its_length(name):
+    assert said(SOUNDS[name]) == "fake transcript of 3.0 seconds"
+
+
+def test_samples_that_are_no_numbers_do_not_break():
+    assert heard(np.full(16_000, np.nan)).segments == ()
+
+
+def test_the_placeholder_lies_where_the_sound_is():
+    samples = np.concatenate([np.zeros(16_000), SOUNDS["noise"][:16_000], np.zeros(16_000)])
+    (segment,) = heard(samples, start_s=10.0, word_timestamps=True).segments
+    assert (segment.start_s, segment.end_s) == (pytest.approx(11.0), pytest.approx(12.0))
+    assert [word.text for word in segment.words] == [
+        " fake",
+        " transcript",
+        " of",
+        " 3.0",
+        " seconds",
+    ]
+
+
+def test_sentences_become_segments_with_times_of_the_recording():
+    samples = recorded(speech("Hello there. How are you?"))
+    first, second = heard(samples, start_s=30.0).segments
+    assert (first.text, second.text) == (" Hello there.", " How are you?")
+    assert first.seek == second.seek == 3000
+    assert 30.0 < first.start_s < first.end_s < second.start_s < second.end_s
+    assert second.end_s < 30.0 + len(samples) / SAMPLE_RATE_HZ
+    assert first.end_s - first.start_s == pytest.approx(14 * 0.06, abs=0.02)
+
+
+def test_a_segment_without_an_end_of_sentence_is_cut_after_ten_seconds():
+    segments = heard(recorded(speech("word " * 60))).segments
+    assert len(segments) > 1
+    assert all(segment.end_s - segment.start_s < 11 for segment in segments)
+
+
+def test_figures_are_plausible_and_the_same_every_time():
+    samples = recorded(speech())
+    result = heard(samples, temperature=0.4, word_timestamps=True, token_logprobs=True)
+    assert result == heard(samples, temperature=0.4, word_timestamps=True, token_logprobs=True)
+    for segment in result.segments:
+        assert segment.temperature == 0.4
+        assert -1 < segment.avg_logprob <= 0
+        assert 0 < segment.compression_ratio < 2.4
+        assert 0 <= segment.no_speech_prob < 0.6
+        first, *text, last = segment.tokens
+        assert 50_364 <= first < last <= 51_864
+        assert len(text) == len(segment.words)
+        assert all(token < 50_257 for token in text)
+
+
+def test_words_and_logprobs_come_only_where_asked_for():
+    samples = recorded(speech("Hello there."))
+    (bare,) = heard(samples).segments
+    assert bare.words == bare.logprobs == ()
+    (full,) = heard(samples, word_timestamps=True, token_logprobs=True).segments
+    assert "".join(word.text for word in full.words) == full.text == " Hello there."
+    assert all(0 < word.probability <= 1 for word in full.words)
+    times = [time for word in full.words for time in (word.start_s, word.end_s)]
+    assert times == sorted(times)
+    assert b"".join(token.utf8 for token in full.logprobs).decode() == full.text
+    assert all(token.logprob <= 0 for token in full.logprobs)
+
+
+def test_the_language_is_the_one_given_or_english():
+    assert heard(recorded(speech("hi")), language="de").language == "de"
+    assert heard(recorded(speech("hi"))).language == "en"
+    assert heard(np.zeros(100), task="translate").language == "en"
+
+
+def test_it_serves_whispers_languages_unless_told_otherwise():
+    assert LISTENER.languages == frozenset(WHISPER_LANGUAGES)
+    assert FakeTranscriber(languages=frozenset({"en"})).languages == {"en"}
+
+
+def test_every_job_of_a_batch_gets_its_own_result():
+    windows = [Window(recorded(speech(word)), 0.0) for word in ("one", "two")]
+    jobs = [WindowJob(window, DecodingOptions()) for window in windows]
+    results = LISTENER.run(jobs)
+    assert [result.segments[0].text for result in results] == [" one", " two"]
+    assert LISTENER.batch_key(jobs[0]) == LISTENER.batch_key(jobs[1])
+    assert LISTENER.cost_s(jobs[0]) == windows[0].seconds
+
+
+def test_prompt_tokens_are_words():
+    options = DecodingOptions(prompt="three little words", hotwords=("Myna", "base url"))
+    assert LISTENER.prompt_tokens(options) == 6
+    assert LISTENER.prompt_tokens(DecodingOptions()) == 0
+
+
+def test_warming_up_and_closing_do_no_harm():
+    for engine in (FakeSynthesizer("a"), FakeTranscriber("b")):
+        engine.warm_up()
+        engine.close()
+        assert engine.workers == 2
+        assert engine.name in {"a", "b"}

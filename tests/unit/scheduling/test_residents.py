@@ -1,0 +1,111 @@
+"""Which loaded model a name means."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from myna.errors import BadRequest, ModelNotFound
+from myna.scheduling.residents import Resident, Residents, Shelf
+
+
+def resident(name: str, *aliases: str, closed: list[str] | None = None) -> Resident[Any]:
+    notes = closed if closed is not None else []
+    return Resident(name, aliases, 1_700_000_000, object(), lambda: notes.append(name))
+
+
+BASE = resident("whisper-base", "base", "Whisper")
+TINY = resident("whisper-tiny.en", "tiny", "whisper")
+JOE = resident("joe")
+
+
+@pytest.fixture
+def stt() -> Shelf[Any]:
+    return Shelf("transcription", (BASE, TINY), ("whisper-1", "gpt-4o-transcribe"))
+
+
+@pytest.fixture
+def residents(stt) -> Residents:
+    return Residents(stt, Shelf("speech", (JOE,), ("tts-1",)), lambda: None)
+
+
+@pytest.mark.parametrize(
+    ("name", "found"),
+    [
+        ("whisper-base", BASE),
+        ("WHISPER-BASE", BASE),
+        ("base", BASE),
+        ("whisper-tiny.en", TINY),
+        ("Tiny", TINY),
+        ("whisper-1", BASE),
+        ("GPT-4o-transcribe", BASE),
+        ("large", None),
+        ("", None),
+    ],
+)
+def test_ids_aliases_and_openais_names_are_found_in_any_case(stt, name, found):
+    assert stt.find(name) is found
+
+
+def test_a_name_that_two_models_have_means_the_first(stt):
+    assert stt.find("whisper") is BASE
+
+
+def test_a_models_own_name_wins_over_openais(stt):
+    named = Shelf("transcription", (BASE, resident("whisper-1")), ("whisper-1",))
+    found = named.find("whisper-1")
+    assert found is not None
+    assert found.id == "whisper-1"
+
+
+def test_every_listed_name_is_found_as_listed_and_listed_once(stt):
+    listed = stt.names()
+    assert [name for name, _ in listed][:2] == ["whisper-1", "gpt-4o-transcribe"]
+    assert len({name.lower() for name, _ in listed}) == len(listed)
+    assert {"whisper-base", "whisper-tiny.en", "base", "tiny"} <= {name for name, _ in listed}
+    for name, meant in listed:
+        assert stt.find(name) is meant, name
+
+
+def test_an_empty_shelf_has_no_names():
+    empty: Shelf[Any] = Shelf("speech", (), ("tts-1",))
+    assert empty.names() == []
+    assert empty.find("tts-1") is None
+
+
+def test_an_unknown_name_means_the_default_unless_strict(residents):
+    assert residents.transcriber("whisper-9", strict=False) is BASE
+    with pytest.raises(ModelNotFound, match="whisper-9"):
+        residents.transcriber("whisper-9", strict=True)
+
+
+def test_known_names_are_found_in_strict_mode_too(residents):
+    assert residents.transcriber("tiny", strict=True) is TINY
+    assert residents.speaker("tts-1", strict=True) is JOE
+
+
+@pytest.mark.parametrize("strict", [False, True])
+def test_a_model_of_the_other_task_is_refused_by_name(residents, strict):
+    with pytest.raises(BadRequest, match=r"joe.*transcription") as caught:
+        residents.transcriber("joe", strict=strict)
+    assert (caught.value.param, caught.value.code) == ("model", "unsupported_model")
+    with pytest.raises(BadRequest, match=r"whisper-1.*speech"):
+        residents.speaker("whisper-1", strict=strict)
+
+
+def test_without_a_model_for_the_task_nothing_is_found(stt):
+    listeners = Residents(stt, Shelf("speech", (), ("tts-1",)), lambda: None)
+    with pytest.raises(ModelNotFound):
+        listeners.speaker("tts-1", strict=False)
+
+
+def test_closing_closes_every_resident_and_then_what_they_share():
+    closed: list[str] = []
+    residents = Residents(
+        Shelf("transcription", (resident("a", closed=closed), resident("b", closed=closed)), ()),
+        Shelf("speech", (resident("c", closed=closed),), ()),
+        lambda: closed.append("shared"),
+    )
+    residents.close()
+    assert closed == ["a", "b", "c", "shared"]

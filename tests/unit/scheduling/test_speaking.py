@@ -1,0 +1,353 @@
+"""One request's text, piece by piece through a scripted voice."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import threading
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import pytest
+
+from myna.audio.encode import SPEECH_RATE_HZ, SpeechFormat, to_pcm, wav_header
+from myna.engines.contract import Samples, Voice
+from myna.errors import EngineFailure
+from myna.scheduling import speaking
+from myna.scheduling.speaking import PieceJob, PieceRunner, SpeechService, Spoken, Utterance
+from myna.scheduling.workers import Workers
+from myna.text.sentences import pieces
+
+WAIT_S = 20
+JOE = Voice("joe", "Joe", "en-US")
+TEXT = " ".join(
+    f"This is sentence number {number}, and it is long enough to be a piece of its own, "
+    "since it goes on and on about nothing in particular until somebody stops it at last, "
+    "which nobody does for quite some time, although the listeners have long left the room "
+    "to have tea with the speaker's own family."
+    for number in range(6)
+)
+PIECES = list(pieces(TEXT))
+
+
+def sound(text: str) -> Samples:
+    """A hundredth of a second that differs from text to text."""
+    return np.full(SPEECH_RATE_HZ // 100, len(text) / 1_000, np.float32)
+
+
+@dataclass
+class Singer:
+    """A synthesizer; `sing` may be replaced."""
+
+    sing: Callable[[str], Iterator[Samples]] | None = None
+    said: list[tuple[str, str, float]] = field(default_factory=list)
+    name: str = "singer"
+    sample_rate_hz: int = SPEECH_RATE_HZ
+    voices: tuple[Voice, ...] = (JOE,)
+    workers: int = 2
+
+    def synthesize(self, text: str, voice: Voice, speed: float) -> Iterator[Samples]:
+        self.said.append((text, voice.id, speed))
+        yield from (self.sing or self.sung)(text)
+
+    def sung(self, text: str) -> Iterator[Samples]:
+        yield from np.array_split(sound(text), 3)
+
+    def warm_up(self) -> None:
+        raise AssertionError
+
+    def close(self) -> None:
+        raise AssertionError
+
+
+Speak = Callable[..., AsyncIterator[Spoken]]
+
+
+@pytest.fixture
+def singer() -> Singer:
+    return Singer()
+
+
+@pytest.fixture
+def workers(singer) -> Iterator[Workers[PieceJob, Samples]]:
+    workers = Workers[PieceJob, Samples](PieceRunner(singer), threads=2, batch_limit=1)
+    workers.start()
+    yield workers
+    workers.close()
+
+
+@pytest.fixture
+def speak(singer, workers) -> Iterator[Speak]:
+    with ThreadPoolExecutor(4) as threads:
+        service = SpeechService(singer, workers, threads)
+
+        def make(
+            text: str = TEXT, speech_format: SpeechFormat = "pcm", speed: float = 1.0
+        ) -> AsyncIterator[Spoken]:
+            return service.speak(Utterance(text, JOE, speed, speech_format))
+
+        yield make
+
+
+def run(main: Coroutine[Any, Any, Any]) -> Any:
+    """Run to the end; what asyncio would only have logged is a failure."""
+    complaints: list[str] = []
+
+    async def watched() -> Any:
+        asyncio.get_running_loop().set_exception_handler(
+            lambda _loop, context: complaints.append(f"{context['message']}: {context}")
+        )
+        try:
+            return await main
+        finally:
+            gc.collect()
+            await asyncio.sleep(0)
+
+    result = asyncio.run(watched())
+    gc.collect()
+    assert complaints == []
+    return result
+
+
+async def collect(stream: AsyncIterator[Spoken], found: list[Spoken]) -> None:
+    async for spoken in stream:
+        found.append(spoken)  # noqa: PERF401 - what comes before an error counts too
+
+
+async def everything(stream: AsyncIterator[Spoken]) -> list[Spoken]:
+    found: list[Spoken] = []
+    await collect(stream, found)
+    return found
+
+
+async def in_thread(function: Callable[[], Any]) -> Any:
+    return await asyncio.get_running_loop().run_in_executor(None, function)
+
+
+def pcm(texts: list[str]) -> bytes:
+    return b"".join(to_pcm(sound(text)).tobytes() for text in texts)
+
+
+def audio(found: list[Spoken]) -> bytes:
+    return b"".join(spoken.data for spoken in found)
+
+
+def test_the_text_has_several_pieces():
+    assert len(PIECES) >= 6
+
+
+def test_pieces_are_spoken_and_come_in_order(speak, singer):
+    found = run(everything(speak()))
+    assert audio(found) == pcm(PIECES)
+    assert sorted(text for text, _, _ in singer.said) == sorted(PIECES)
+
+
+def test_pieces_that_are_finished_out_of_order_come_in_order(speak, singer):
+    second_done = threading.Event()
+
+    def sing(text: str) -> Iterator[Samples]:
+        if text == PIECES[0]:
+            assert second_done.wait(WAIT_S)
+        yield from singer.sung(text)
+        if text == PIECES[1]:
+            second_done.set()
+
+    singer.sing = sing
+    assert audio(run(everything(speak()))) == pcm(PIECES)
+
+
+def test_voice_and_speed_reach_the_engine(speak, singer):
+    run(everything(speak("Hello there.", speed=1.5)))
+    assert singer.said == [("Hello there.", "joe", 1.5)]
+
+
+def test_the_seconds_add_up_to_the_audio(speak):
+    found = run(everything(speak()))
+    assert sum(spoken.seconds for spoken in found) == pytest.approx(len(PIECES) / 100)
+
+
+def test_a_header_comes_with_the_first_piece(speak):
+    found = run(everything(speak(speech_format="wav")))
+    assert found[0].data == wav_header() + pcm(PIECES[:1])
+
+
+def test_the_first_piece_does_not_wait_for_the_last(speak, singer):
+    go = threading.Event()
+
+    def sing(text: str) -> Iterator[Samples]:
+        if text == PIECES[2]:
+            assert go.wait(WAIT_S)
+        yield from singer.sung(text)
+
+    singer.sing = sing
+
+    async def main() -> None:
+        stream = speak()
+        first = await anext(stream)
+        assert first.data == pcm(PIECES[:1])
+        go.set()
+        await everything(stream)
+
+    run(main())
+
+
+@pytest.mark.parametrize("text", ["", "   "])
+def test_nothing_to_say_is_an_empty_stream(text, speak, singer):
+    assert audio(run(everything(speak(text)))) == b""
+    assert singer.said == []
+
+
+def test_a_piece_without_sound_is_no_error(speak, singer):
+    singer.sing = lambda _text: iter(())
+    found = run(everything(speak()))
+    assert audio(found) == b""
+    assert [spoken.seconds for spoken in found] == [0] * len(found)
+
+
+def test_only_two_pieces_of_a_request_are_on_their_way(speak, singer, workers):
+    go = threading.Event()
+
+    def sing(text: str) -> Iterator[Samples]:
+        assert go.wait(WAIT_S)
+        yield from singer.sung(text)
+
+    singer.sing = sing
+
+    async def main() -> None:
+        stream = speak()
+        first = asyncio.ensure_future(anext(stream))
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        assert workers.queued_s <= 2 * 300 / 15
+        go.set()
+        await first
+        assert len(singer.said) == 2
+        await everything(stream)
+
+    run(main())
+
+
+def test_an_engines_error_ends_the_stream_behind_what_was_spoken(speak, singer):
+    def sing(text: str) -> Iterator[Samples]:
+        if text == PIECES[2]:
+            raise EngineFailure("hoarse")
+        yield from singer.sung(text)
+
+    singer.sing = sing
+    found: list[Spoken] = []
+
+    async def main() -> None:
+        with pytest.raises(EngineFailure, match="hoarse"):
+            await collect(speak(), found)
+
+    run(main())
+    assert audio(found) == pcm(PIECES[:2])
+
+
+def test_every_piece_may_fail_and_one_error_is_told(speak, singer, workers):
+    together = threading.Barrier(2)
+
+    def sing(text: str) -> Iterator[Samples]:
+        together.wait(WAIT_S)
+        raise EngineFailure("hoarse")
+
+    singer.sing = sing
+
+    async def main() -> None:
+        with pytest.raises(EngineFailure, match="hoarse"):
+            await everything(speak())
+        await in_thread(workers.close)  # the second piece has failed as well now
+
+    run(main())
+
+
+def test_leaving_early_takes_back_the_pieces_that_wait(speak, singer, workers):
+    go, running = threading.Event(), threading.Semaphore(0)
+
+    def sing(text: str) -> Iterator[Samples]:
+        if text != PIECES[0]:
+            running.release()
+            assert go.wait(WAIT_S)
+        yield from singer.sung(text)
+
+    singer.sing = sing
+
+    async def main() -> None:
+        stream = speak()
+        await anext(stream)
+        await in_thread(running.acquire)
+        await stream.aclose()
+        assert workers.queued_s == 0
+        go.set()
+        await in_thread(workers.close)
+
+    run(main())
+    assert len(singer.said) <= 3
+
+
+def test_a_piece_that_fails_after_the_client_has_left_troubles_nobody(speak, singer, workers):
+    go, running = threading.Event(), threading.Semaphore(0)
+
+    def sing(text: str) -> Iterator[Samples]:
+        running.release()
+        assert go.wait(WAIT_S)
+        raise EngineFailure("hoarse")
+
+    singer.sing = sing
+
+    async def main() -> None:
+        task = asyncio.create_task(everything(speak()))
+        for _ in range(2):
+            await in_thread(running.acquire)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        go.set()
+        await in_thread(workers.close)
+
+    run(main())
+
+
+@dataclass
+class Coder:
+    """An encoder that stays in `encode` until it is let go, and notes who else comes in."""
+
+    inside: threading.Event = field(default_factory=threading.Event)
+    go: threading.Event = field(default_factory=threading.Event)
+    calls: list[str] = field(default_factory=list)
+
+    def encode(self, _samples: Samples) -> bytes:
+        self.calls.append("encode")
+        self.inside.set()
+        assert self.go.wait(WAIT_S)
+        self.calls.append("encoded")
+        return b""
+
+    def finish(self) -> bytes:
+        self.calls.append("finish")
+        return b""
+
+    def close(self) -> None:
+        self.calls.append("close")
+        self.go.set()
+
+
+def test_leaving_while_a_piece_is_encoded_closes_the_encoder_only_behind_it(speak, monkeypatch):
+    """Codecs are not safe against being freed in the middle of a call from another thread."""
+    coder = Coder()
+    monkeypatch.setattr(speaking, "encoder", lambda _format, _rate_hz: coder)
+
+    async def main() -> None:
+        task = asyncio.create_task(everything(speak()))
+        await in_thread(coder.inside.wait)
+        task.cancel()
+        # Whoever closes too early does it in this time; nobody is waited for otherwise.
+        asyncio.get_running_loop().call_later(0.1, coder.go.set)
+        with pytest.raises(asyncio.CancelledError):
+            await task
+
+    run(main())
+    assert coder.calls == ["encode", "encoded", "close"]
