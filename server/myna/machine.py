@@ -26,4 +26,4 @@ def keep_freed_memory() -> bool:
     mallopt.argtypes = (ctypes.c_int, ctypes.c_int)
     mallopt.restype = ctypes.c_int
     knobs = ((_M_MMAP_MAX, 0), (_M_TRIM_THRESHOLD, _LARGEST), (_M_ARENA_MAX, 1))
-    return all([mallopt(name, value) == 1 for name, value in knobs])
+    return all(mallopt(name, value) == 1 for name, value in knobs)

@@ -2,6 +2,7 @@
 it is asked to."""
 
 import http.client
+import json
 import os
 import signal
 import socket
@@ -99,6 +100,17 @@ def test_a_client_that_leaves_while_it_uploads_is_forgotten(fake_server, phrase,
         lambda: fake_server.log.count(f"POST {PATH}") > ended, "the end of the request", 20
     )
     assert fake_server.transcribe(phrase).json()["text"] == PHRASE
+
+
+def test_clients_that_leave_while_they_are_spoken_to_do_no_harm(launch):
+    """On a server of its own: a codec that is closed while it works takes the process with it."""
+    server = launch("leaving", *FAKE)
+    head = {"Content-Type": "application/json"}
+    for format_ in ("mp3", "opus", "aac", "flac") * 10:
+        content = server.speech_body(input=PHRASE * 100, response_format=format_)
+        with server.asking("POST", "/v1/audio/speech", json.dumps(content), head) as response:
+            response.read(1)
+    assert server.speak().status == 200
 
 
 def test_a_client_that_is_slow_holds_nobody_up(fake_server, phrase):

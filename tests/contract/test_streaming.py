@@ -93,29 +93,26 @@ def test_a_bad_file_is_an_error_answer_and_not_a_stream(server):
     server.transcribe(b"no audio", {"stream": "true"}).refused(param="file")
 
 
-def first_event(response):
-    """Lines up to and with the first blank one."""
-    return response.readline() + response.readline()
-
-
-def test_deltas_come_while_the_rest_is_still_worked_on(server, lecture):
-    """The first one is here before the request has ended."""
-    body = server.form(lecture, {"stream": "true"})
+@pytest.fixture
+def listening(server, lecture):
+    """A stream of the long recording, cut at every short pause, and its first delta."""
+    fields = {"stream": "true", "chunking_strategy[type]": "server_vad"}
+    body = server.form(lecture, fields)
     with server.asking("POST", PATH, body, server.form_headers) as response:
-        assert first_event(response).startswith(b'data: {"type":"transcript.text.delta"')
-        assert response.headers["x-request-id"] not in server.log
+        first = response.readline() + response.readline()
+        assert first.startswith(b'data: {"type":"transcript.text.delta"')
+        assert response.headers["x-request-id"] not in server.log, "the request has ended already"
+        yield response, first
 
 
 @linux_only  # [43]
-def test_a_decoder_that_dies_in_a_stream_becomes_an_error_event(server, lecture):
-    body = server.form(lecture, {"stream": "true"})
-    with server.asking("POST", PATH, body, server.form_headers) as response:
-        first = first_event(response)
-        _, children = server.decoders()
-        assert children
-        for pid in children:
-            os.kill(pid, signal.SIGKILL)
-        rest = response.read()
+def test_a_decoder_that_dies_in_a_stream_becomes_an_error_event(server, listening):
+    response, first = listening
+    _, children = server.decoders()
+    assert children
+    for pid in children:
+        os.kill(pid, signal.SIGKILL)
+    rest = response.read()
     events = [line for line in (first + rest).split(b"\n\n") if line]
     assert all(event.startswith(b"data: {") for event in events)
     assert events[-1].startswith(b'data: {"error":{"message":"')
@@ -123,11 +120,10 @@ def test_a_decoder_that_dies_in_a_stream_becomes_an_error_event(server, lecture)
     assert b"transcript.text.done" not in first + rest
 
 
-def test_a_client_that_leaves_a_stream_stops_the_work(server, lecture, clip):  # [44]
-    body = server.form(lecture, {"stream": "true"})
-    with server.asking("POST", PATH, body, server.form_headers) as response:
-        first_event(response)
-        request_id = response.headers["x-request-id"]
+def test_a_client_that_leaves_a_stream_stops_the_work(server, listening, clip):  # [44]
+    response, _ = listening
+    request_id = response.headers["x-request-id"]
+    response.close()
     # The work would take minutes; its end is logged as soon as the request is let go.
     server.eventually(lambda: request_id in server.log, "the end of a request without client", 15)
     assert server.transcribe(clip).status == 200

@@ -37,10 +37,12 @@ MAY_WAIT_FOR_A_LOCK = [
     # A future's state, while a worker thread sets it.
     ("concurrent/futures/_base.py", {"add_done_callback", "cancel", "cancelled", "result"}),
 ]
-# Python itself reads source files to print a traceback, and modules to import them.
-MAY_OPEN = [
+MAY_READ_FILES = [
+    # Python reads source files to print a traceback, and modules to import them.
     ("linecache.py", {"checkcache", "updatecache"}),
     ("<frozen importlib._bootstrap>", {"_find_and_load"}),
+    # FastAPI looks up where an endpoint is defined at its first request, and remembers it.
+    ("fastapi/routing.py", {"_extract_endpoint_context"}),
 ]
 
 
@@ -59,8 +61,9 @@ def watched(monkeypatch):
         for where in MAY_WAIT_FOR_A_LOCK:
             detector.functions["threading.Lock.acquire"].can_block_in(*where)
         more = [BlockBusterFunction(None, name) for name in ALSO_BLOCKING]
+        for function in [detector.functions["os.stat"], *more]:
+            function.can_block_functions += MAY_READ_FILES
         for function in more:
-            function.can_block_functions += MAY_OPEN
             function.activate()
         try:
             yield

@@ -23,7 +23,11 @@ FRAME = 512
 MINIMUM_S = 0.1
 """The hosted API refuses shorter audio."""
 _READ_S = 16.0
+"""How much is decoded at once: bounded memory, few calls."""
 _EARLIEST_CUT = 0.5
+"""No window is cut before its middle."""
+_KEPT_PAUSE = 31
+"""Frames (1 s) of a pause that stay with the speech at its sides where a window is cut in it."""
 
 
 class SpeechProbabilities(Protocol):
@@ -66,11 +70,11 @@ class Cutting:
 
     threshold: float = 0.5
     """A frame at least this likely starts speech; 0.15 less keeps it going, as in Silero."""
-    lead_s: float = 0.4
+    lead_s: float = 0.6
     """Audio kept before the first speech, so that a soft onset is not lost."""
-    tail_s: float = 0.4
+    tail_s: float = 0.6
     """Audio kept after the last speech."""
-    pause_s: float = 2.0
+    pause_s: float = 3.0
     """A pause this long ends a window."""
     longest_s: float = 30.0
     """Whisper's window."""
@@ -198,10 +202,8 @@ class Windower:
             quiet = earliest + _quietest(self._frames[earliest:])
             return quiet, quiet
         _, start, end = best
-        middle = (start + end) // 2
-        return min(start + self._tail, max(middle, start + 1)), max(
-            end - self._lead, min(middle, end)
-        )
+        middle = (start + end + 1) // 2
+        return min(start + _KEPT_PAUSE, middle), max(end - _KEPT_PAUSE, middle)
 
 
 def _worth(pause_frames: int, position: float) -> float:

@@ -147,19 +147,15 @@ class Transcription:
                 self._first = self._first or task
                 self._pending.append(task)
 
-    async def _decode(
-        self, window: Window, language: str | None = None, said: str = ""
-    ) -> WindowResult:
-        """Decode a window; `said` is what the part in front of it came to, if it was cut."""
+    async def _decode(self, window: Window, language: str | None = None) -> WindowResult:
         language = language or await self._spoken_language()
-        prompt = f"{self._options.prompt or ''} {said}".strip() or None
-        job = WindowJob(window, replace(self._options, language=language, prompt=prompt))
+        job = WindowJob(window, replace(self._options, language=language))
         result = await self._service.decode(self._ticket, job)
         if result.rest_from_s is None:
             return result
         skipped = round((result.rest_from_s - window.start_s) * SAMPLE_RATE_HZ)
         behind = Window(window.samples[skipped:], result.rest_from_s)
-        rest = await self._decode(behind, result.language, _text(result.segments))
+        rest = await self._decode(behind, result.language)
         return WindowResult(result.segments + rest.segments, result.language)
 
     async def _spoken_language(self) -> str | None:
@@ -175,6 +171,3 @@ class Transcription:
             task.cancel()
         await asyncio.gather(*self._pending, return_exceptions=True)
 
-
-def _text(segments: tuple[Segment, ...]) -> str:
-    return "".join(segment.text for segment in segments).strip()

@@ -34,7 +34,9 @@ def spans(tokens: Sequence[int], timestamp_begin: int, window_s: float) -> list[
             found.append(_span(tokens[start:index], timestamp_begin, window_s))
             start = index
     found.append(_span(tokens[start:], timestamp_begin, window_s))
-    return _ordered([span for span in found if any(t < timestamp_begin for t in span.tokens)])
+    spoken = [span for span in found if any(t < timestamp_begin for t in span.tokens)]
+    # What begins where the audio has ended was made up for the silence that pads the window.
+    return _ordered([span for span in spoken if span.start_s < window_s and span.end_s > 0])
 
 
 def stops_early(tokens: Sequence[int], timestamp_begin: int) -> bool:
