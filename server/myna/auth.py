@@ -46,6 +46,8 @@ class Keyring:
         if file is not None:
             lines += [line.split("#", 1)[0] for line in file.read_text("utf-8").splitlines()]
         entries = [line.strip() for line in lines if line.strip()]
+        if file is not None and not entries:
+            raise ValueError(f"{file} holds no API key; leave api_keys_file out for an open server")
         return cls(tuple(_named(entry, index) for index, entry in enumerate(entries, start=1)))
 
     def admit(self, headers: Mapping[str, str]) -> str | None:
@@ -77,8 +79,8 @@ def sent_key(headers: Mapping[str, str]) -> str:
 
 
 def masked(key: str) -> str:
-    """A key as it may be shown: its ends only, and not even those where it is short."""
-    if len(key) <= 8:
+    """A key as it may be shown: its ends only, and not even those where they are half of it."""
+    if len(key) < 14:
         return "*" * len(key)
     return f"{key[:3]}{'*' * min(len(key) - 7, 20)}{key[-4:]}"
 
@@ -86,10 +88,11 @@ def masked(key: str) -> str:
 def _named(entry: str, index: int) -> NamedKey:
     name, colon, secret = entry.partition(":")
     if not colon:
-        name, secret = f"key{index}", entry
+        name, secret = "", entry
+    name = name.strip() or f"key{index}"
     if not secret.strip():
         raise ValueError(f"API key {index} ({name}) is empty")
-    return NamedKey(name.strip(), SecretStr(secret.strip()))
+    return NamedKey(name, SecretStr(secret.strip()))
 
 
 def _equal(secret: SecretStr, sent: str) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import socket
 import sys
 
 import uvicorn
@@ -22,9 +23,11 @@ def run(settings: Settings) -> None:
 
     Raises:
         ModelUnavailable: a model's files cannot be had.
-        SystemExit: the models could not be loaded, or the address is taken.
+        OSError: the address is taken or not this machine's.
+        SystemExit: the models could not be loaded.
     """
     configure_logging(settings.log_level)
+    listening = _bind(settings.host, settings.port)
     keep_freed_memory()
     models = plan(settings)
     names = ", ".join(model.id for model in (*models.stt, *models.tts)) or "no model"
@@ -45,18 +48,27 @@ def run(settings: Settings) -> None:
         timeout_graceful_shutdown=30,
     )
     server = _Server(config)
-    server.run()
+    server.run(sockets=[listening])
     if failures or not server.started:
         sys.exit(1)
+
+
+def _bind(host: str, port: int) -> socket.socket:
+    """Listen before anything is fetched or loaded, so that a taken port is said at once."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        return socket.create_server((host, port), family=family, backlog=2048)
+    except OSError as error:
+        raise OSError(f"cannot listen on {host} port {port}: {error.strerror}") from error
 
 
 class _Server(uvicorn.Server):
     """Says where it listens, as soon as it does."""
 
-    async def startup(self, sockets: list[object] | None = None) -> None:  # type: ignore[override]
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Listen, then say so."""
-        await super().startup(sockets)  # type: ignore[arg-type]
-        for listening in self.servers if self.started else ():
-            for socket in listening.sockets:
-                host, port = socket.getsockname()[:2]
+        await super().startup(sockets)
+        for serving in self.servers if self.started else ():
+            for listening in serving.sockets:
+                host, port = listening.getsockname()[:2]
                 _log.info("listening on http://%s:%d/v1 (ready when /ready says so)", host, port)

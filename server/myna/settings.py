@@ -21,7 +21,9 @@ Names = Annotated[tuple[str, ...], NoDecode]
 class Settings(BaseSettings):
     """How a server is set up. A flag wins over a variable, a variable over the file."""
 
-    model_config = SettingsConfigDict(env_prefix="MYNA_", frozen=True, extra="forbid")
+    model_config = SettingsConfigDict(
+        env_prefix="MYNA_", frozen=True, extra="forbid", hide_input_in_errors=True
+    )
 
     host: str = Field(
         "127.0.0.1", description="Address to listen on; 0.0.0.0 opens it to the network."
@@ -126,7 +128,7 @@ class Settings(BaseSettings):
         """`a,b` to (a, b); `none` or nothing to ()."""
         if isinstance(value, str):
             value = [part.strip() for part in value.split(",") if part.strip()]
-        return () if list(value) == ["none"] else value
+        return () if value == ["none"] else value
 
     @classmethod
     def settings_customise_sources(

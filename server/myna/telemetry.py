@@ -55,7 +55,7 @@ class Telemetry:
         try:
             await self._app(scope, receive, named)
         except Exception:
-            _log.exception("%s crashed on %s %s", request_id, scope["method"], scope["path"])
+            _log.exception("%s crashed on %s %s", request_id, scope["method"], _shown(scope))
             if status:
                 raise  # the answer has begun: breaking the connection is the only honest end
             await failure(EngineFailure("The server had an error while processing your request."))(
@@ -66,7 +66,7 @@ class Telemetry:
                 "%s %s %s %d %d ms",
                 request_id,
                 scope["method"],
-                scope["path"],
+                _shown(scope),
                 status,
                 _since_ms(started_s),
             )
@@ -74,3 +74,8 @@ class Telemetry:
 
 def _since_ms(started_s: float) -> int:
     return round((time.perf_counter() - started_s) * 1000)
+
+
+def _shown(scope: Scope) -> str:
+    """The path as it may stand in a log: on one line, without control characters."""
+    return ascii(scope["path"])[1:-1]

@@ -167,7 +167,7 @@ class Server:
         while not (found := happened()):
             assert self.process.poll() is None, f"the server ended before {what}:\n{self.log}"
             assert time.monotonic() < deadline, f"not in {limit_s} s: {what}\n{self.log[-4000:]}"
-            time.sleep(0.02)
+            time.sleep(0.05)
         return found
 
     def decoders(self):
@@ -291,7 +291,16 @@ def clip(server):
 @pytest.fixture(scope="session")
 def lecture(server):
     """Twenty minutes of WAV at 8 kHz, PASSAGE over and over: minutes of work, below 25 MiB."""
-    said = _spoken(server, PASSAGE)
+    return _over_and_over(_spoken(server, PASSAGE))
+
+
+@pytest.fixture(scope="session")
+def monologue(fake_server):
+    """The same in the tone code. Far more than a request has in hand at a time."""
+    return _over_and_over(_spoken(fake_server, PHRASE + " "))
+
+
+def _over_and_over(said):
     slow = said[: len(said) // 3 * 3].reshape(-1, 3).mean(axis=1).astype(np.int16)
     return encoded(np.tile(slow, 20 * 60 * 8000 // len(slow)), rate_hz=8000)
 

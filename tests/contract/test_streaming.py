@@ -6,8 +6,6 @@ import sys
 
 import pytest
 
-pytestmark = pytest.mark.models
-
 MODELS = ["whisper-1", "gpt-4o-transcribe", "gpt-transcribe", "whisper-base", "anything-else"]
 PATH = "/v1/audio/transcriptions"
 linux_only = pytest.mark.skipif(sys.platform != "linux", reason="finds processes in /proc")
@@ -26,6 +24,7 @@ def streamed(server, clip):
     return ask
 
 
+@pytest.mark.models
 @pytest.mark.parametrize("model", MODELS)  # [39, 41]
 def test_every_model_name_streams_deltas_and_one_done(streamed, model):
     *deltas, done = streamed(model).events()
@@ -36,16 +35,19 @@ def test_every_model_name_streams_deltas_and_one_done(streamed, model):
     assert "birds" in done["text"].lower()
 
 
+@pytest.mark.models
 def test_the_whole_text_is_that_of_json(server, clip, streamed):
     assert streamed().events()[-1]["text"] == server.transcribe(clip).json()["text"]
 
 
+@pytest.mark.models
 def test_the_stream_ends_with_done_and_a_blank_line(streamed):  # [40]
     body = streamed().body
     assert body.endswith(b"}\n\ndata: [DONE]\n\n")
     assert body.count(b"[DONE]") == 1
 
 
+@pytest.mark.models
 def test_the_stream_is_chunked_and_not_cached_nor_compressed(streamed):
     headers = streamed().headers
     assert headers["transfer-encoding"] == "chunked"
@@ -53,6 +55,7 @@ def test_the_stream_is_chunked_and_not_cached_nor_compressed(streamed):
     assert headers["content-encoding"] is None
 
 
+@pytest.mark.models
 @pytest.mark.parametrize("model", ["whisper-1", "gpt-4o-transcribe"])
 def test_the_usage_of_done_is_in_tokens(streamed, model):
     """SDKs that check types take no other variant here."""
@@ -61,6 +64,7 @@ def test_the_usage_of_done_is_in_tokens(streamed, model):
     assert usage["input_tokens"] + usage["output_tokens"] == usage["total_tokens"]
 
 
+@pytest.mark.models
 @pytest.mark.parametrize(
     "fields",
     [
@@ -77,6 +81,7 @@ def test_a_stream_is_a_stream_in_any_format(server, clip, fields):
     assert events[-1]["type"] == "transcript.text.done"
 
 
+@pytest.mark.models
 def test_log_probabilities_come_with_their_deltas_and_with_done(server, clip):
     fields = {"model": "gpt-4o-transcribe", "include[]": ["logprobs"], "stream": "true"}
     *deltas, done = server.transcribe(clip, fields).events()
@@ -84,35 +89,35 @@ def test_log_probabilities_come_with_their_deltas_and_with_done(server, clip):
     assert all(isinstance(byte, int) for token in done["logprobs"] for byte in token["bytes"])
 
 
+@pytest.mark.models
 def test_silence_streams_an_empty_text(server, silence):
     *deltas, done = server.transcribe(silence, {"stream": "true"}).events()
     assert "".join(event["delta"] for event in deltas) == done["text"] == ""
 
 
+@pytest.mark.models
 def test_a_bad_file_is_an_error_answer_and_not_a_stream(server):
     server.transcribe(b"no audio", {"stream": "true"}).refused(param="file")
 
 
-@pytest.fixture
-def listening(server, lecture):
-    """A stream of the long recording, cut at every short pause, and its first delta."""
-    fields = {"stream": "true", "chunking_strategy[type]": "server_vad"}
-    body = server.form(lecture, fields)
-    with server.asking("POST", PATH, body, server.form_headers) as response:
-        first = response.readline() + response.readline()
-        assert first.startswith(b'data: {"type":"transcript.text.delta"')
-        assert response.headers["x-request-id"] not in server.log, "the request has ended already"
-        yield response, first
+def begun(server, response):
+    """The first delta, which must come while the rest is still worked on."""
+    first = response.readline() + response.readline()
+    assert first.startswith(b'data: {"type":"transcript.text.delta"')
+    assert response.headers["x-request-id"] not in server.log, "the request has ended already"
+    return first
 
 
 @linux_only  # [43]
-def test_a_decoder_that_dies_in_a_stream_becomes_an_error_event(server, listening):
-    response, first = listening
-    _, children = server.decoders()
-    assert children
-    for pid in children:
-        os.kill(pid, signal.SIGKILL)
-    rest = response.read()
+def test_a_decoder_that_dies_in_a_stream_becomes_an_error_event(fake_server, monologue):
+    body = fake_server.form(monologue, {"stream": "true"})
+    with fake_server.asking("POST", PATH, body, fake_server.form_headers) as response:
+        first = begun(fake_server, response)
+        _, children = fake_server.decoders()
+        assert children
+        for pid in children:
+            os.kill(pid, signal.SIGKILL)
+        rest = response.read()
     events = [line for line in (first + rest).split(b"\n\n") if line]
     assert all(event.startswith(b"data: {") for event in events)
     assert events[-1].startswith(b'data: {"error":{"message":"')
@@ -120,10 +125,12 @@ def test_a_decoder_that_dies_in_a_stream_becomes_an_error_event(server, listenin
     assert b"transcript.text.done" not in first + rest
 
 
-def test_a_client_that_leaves_a_stream_stops_the_work(server, listening, clip):  # [44]
-    response, _ = listening
-    request_id = response.headers["x-request-id"]
-    response.close()
+@pytest.mark.models
+def test_a_client_that_leaves_a_stream_stops_the_work(server, lecture, clip):  # [44]
+    fields = {"stream": "true", "chunking_strategy[type]": "server_vad"}
+    with server.asking("POST", PATH, server.form(lecture, fields), server.form_headers) as response:
+        begun(server, response)
+        request_id = response.headers["x-request-id"]
     # The work would take minutes; its end is logged as soon as the request is let go.
     server.eventually(lambda: request_id in server.log, "the end of a request without client", 15)
     assert server.transcribe(clip).status == 200

@@ -8,7 +8,9 @@ from functools import cache
 from itertools import pairwise
 from pathlib import Path
 
+import jiwer
 import numpy as np
+import onnxruntime
 import pytest
 import soxr
 
@@ -36,6 +38,22 @@ FOX = "The quick brown fox jumps over the lazy dog."
 HARBOUR = "Yesterday we walked to the old harbor and watched the ships come in."
 NUMBERS = "My sister has three cats, two dogs and a very old horse."
 RAIN = "It has been raining since the early morning."
+WINDOW = "Please close the window before you leave the house tonight."
+
+MINUTES = """
+The meeting was opened at nine by the mayor, who welcomed the guests from abroad. She spoke of
+the winter, of the new bridge and of the money that it had cost. Several members asked about the
+school; the answer was that it would open in May. Mr. Brown was thanked for twenty years of
+service. The treasurer read his report, which was accepted without a vote. After a short break
+the fishing rights were discussed at length, since the boats from the north had come closer than
+they ever had. It was agreed that a letter should be sent. The library asked for a new roof, and
+the council promised to look at it before the autumn. A young man from the paper wanted to know
+why the lamps in Queen Street had been dark for a week; nobody knew. The last item was the
+summer fair, which will be held on the second Saturday of July in the park behind the church,
+with music, cakes, a race for the children and a prize for the finest vegetable. The mayor
+closed the meeting at noon.
+"""
+"""A prompt as people write them, of more tokens than are kept."""
 
 ENGLISH = DecodingOptions(language="en")
 
@@ -52,7 +70,8 @@ Spoken = Callable[[str], Samples]
 
 @pytest.fixture(scope="module")
 def spoken() -> Iterator[Spoken]:
-    """Text as sound, 16 kHz; the same each time."""
+    """Text as sound, 16 kHz. The voice varies; a seed makes it vary alike in every run."""
+    onnxruntime.set_seed(7)
     joe = PiperSynthesizer.load(JOE, "joe", threads=1)
 
     @cache
@@ -283,9 +302,13 @@ def test_a_prompt_steers_the_spelling(base, spoken):
     assert "harbour" in text(one(base, spoken(HARBOUR), prompted))
 
 
-def test_a_full_prompt_leaves_room_for_the_text(base, spoken):
-    options = replace(ENGLISH, prompt="The old harbor was grey in the rain. " * 60)
-    assert plain(text(one(base, spoken(HARBOUR), options))) == plain(HARBOUR)
+@pytest.mark.parametrize("length", [300, 600, len(MINUTES)])
+def test_a_long_prompt_does_not_change_what_was_said(length, base, spoken):
+    """A right-sized window behind a long prompt is at times written twice."""
+    options = replace(ENGLISH, prompt=MINUTES[-length:])
+    said = (FOX, HARBOUR, NUMBERS, RAIN, WINDOW)
+    results = decode(base, [(spoken(words), options) for words in said])
+    assert [plain(text(result)) for result in results] == [plain(words) for words in said]
 
 
 def test_text_tokens_are_counted_without_timestamps(base, spoken):
@@ -304,8 +327,11 @@ def test_a_right_sized_window_says_what_a_full_one_says(base, spoken):
     job = WindowJob(Window(spoken(FOX), 0.0), ENGLISH)
     assert full.cost_s(job) == 30
     assert base.cost_s(WindowJob(job.window, ENGLISH)) == 8
-    for said in (FOX, HARBOUR, NUMBERS, RAIN):
-        assert text(one(base, spoken(said))) == text(one(full, spoken(said)))
+    said = (FOX, HARBOUR, NUMBERS, RAIN, WINDOW)
+    wanted = [" ".join(plain(words)) for words in said]
+    for engine in (base, full):
+        results = decode(engine, [(spoken(words), ENGLISH) for words in said])
+        assert jiwer.wer(wanted, [" ".join(plain(text(result))) for result in results]) <= 0.04
     full.close()
 
 

@@ -15,11 +15,16 @@ router = APIRouter(tags=["models"])
 
 
 def _listed(residents: Residents) -> list[dict[str, object]]:
-    return [
-        {"id": name, "object": "model", "created": resident.created, "owned_by": "myna"}
-        for shelf in (residents.stt, residents.tts)
-        for name, resident in shelf.names()
-    ]
+    listed: dict[str, dict[str, object]] = {}
+    for name, resident in (*residents.stt.names(), *residents.tts.names()):
+        entry: dict[str, object] = {
+            "id": name,
+            "object": "model",
+            "created": resident.created,
+            "owned_by": "myna",
+        }
+        listed.setdefault(name.lower(), entry)
+    return list(listed.values())
 
 
 @router.get("/models", summary="Models, by every name that they answer to")

@@ -6,6 +6,7 @@ import base64
 import json
 import math
 import re
+import unicodedata
 from collections.abc import AsyncIterator
 from typing import Any, Literal, cast, get_args
 
@@ -146,13 +147,19 @@ def _text(text: str, shared: Context) -> str:
             param="input",
             code="string_above_max_length",
         )
-    if not speakable(text):
+    if not speakable(text) and not _has_pictures(text):
         raise BadRequest(
             "Invalid 'input': there is nothing to say; give some words.",
             param="input",
             code="empty_string" if not text else None,
         )
     return text
+
+
+def _has_pictures(text: str) -> bool:
+    """Emoji and the like: no engine says them, but hosted they are no error, so a reply of a thumb
+    up becomes a moment of silence."""
+    return any(unicodedata.category(char) == "So" for char in text)
 
 
 def _voice(

@@ -9,7 +9,9 @@ from starlette.responses import Response
 
 from myna.api import transcription_form
 from myna.api.context import Context, context
-from myna.api.forms import Form, read_form, read_json_form
+from myna.api.forms import Form
+from myna.api.json_form import read_json_form
+from myna.api.multipart import read_form
 from myna.api.names import LISTS_LANGUAGES, counts_duration
 from myna.api.responses import DONE, LiveStream, event, primed, unless_gone
 from myna.api.transcription_form import TranscriptionForm
@@ -116,14 +118,17 @@ async def _form(request: Request, shared: Context) -> Form:
 async def _whole(service: TranscriptionService, asked: TranscriptionForm) -> Response:
     transcription = await service.open(asked.file.fd, asked.options, asked.cutting)
     transcript = await transcription.run()
-    rendered = render(
-        transcript,
-        asked.format,
-        granularities=asked.granularities,
-        usage="duration" if counts_duration(asked.model) else "tokens",
-        output_tokens=_output_tokens(service, transcript),
-        logprobs=asked.logprobs,
-        languages=asked.model in LISTS_LANGUAGES,
+    # In a thread, as an hour of words is megabytes of JSON.
+    rendered = await service.call(
+        lambda: render(
+            transcript,
+            asked.format,
+            granularities=asked.granularities,
+            usage="duration" if counts_duration(asked.model) else "tokens",
+            output_tokens=_output_tokens(service, transcript),
+            logprobs=asked.logprobs,
+            languages=asked.model in LISTS_LANGUAGES,
+        )
     )
     return Response(rendered.body, media_type=rendered.content_type)
 

@@ -34,7 +34,7 @@ from myna.audio.decoder import (
     DecodeLimits,
 )
 from myna.engines.contract import SAMPLE_RATE_HZ, Samples
-from myna.errors import AudioTooLong, ClientGone, EngineFailure, UnsupportedAudio
+from myna.errors import AudioTooLong, ClientGone, EngineFailure, Overloaded, UnsupportedAudio
 
 __all__ = ["DecodeLimits", "Decoder", "PcmStream"]
 
@@ -279,5 +279,5 @@ class PcmStream:
         if self._closed:
             raise ClientGone("the audio stream is closed")
         if not self._started:
-            raise EngineFailure("the audio decoder died before it came to this file")
+            raise Overloaded("The audio decoder is starting again; send the file once more.")
         raise UnsupportedAudio("the decoder stopped on this file")

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from fractions import Fraction
 from types import MappingProxyType, TracebackType
 from typing import Literal, Protocol, Self, cast
 
@@ -20,6 +19,8 @@ import numpy as np
 from av.audio.stream import AudioStream
 from numpy.typing import NDArray
 
+from myna.audio.frames import frame_of
+from myna.audio.resample import Resampler
 from myna.engines.contract import Samples
 
 SpeechFormat = Literal["mp3", "opus", "aac", "flac", "wav", "pcm"]
@@ -79,7 +80,7 @@ class SpeechEncoder:
         self.content_type = content_type
         """For the HTTP header."""
         self._sink = sink
-        self._resampler = _Resampler(source_rate_hz)
+        self._resampler = Resampler(source_rate_hz, SPEECH_RATE_HZ)
         self._closed = False
 
     def encode(self, samples: Samples) -> bytes:
@@ -145,46 +146,6 @@ def _finite(samples: Samples) -> Samples:
     """Float32 in [-1, 1]: one NaN would silence a whole lossy stream, or break its encoder."""
     numbers = np.nan_to_num(samples, nan=0.0, posinf=1.0, neginf=-1.0)
     return np.clip(numbers, -1.0, 1.0).astype(np.float32, copy=False)
-
-
-def _frame(samples: Samples, rate_hz: int, pts: int) -> av.AudioFrame:
-    frame = av.AudioFrame.from_ndarray(samples[np.newaxis, :], format="flt", layout="mono")
-    frame.sample_rate = rate_hz
-    frame.time_base = Fraction(1, rate_hz)
-    frame.pts = pts
-    return frame
-
-
-class _Resampler:
-    """swresample's polyphase filter, kept across blocks, so that joints are not heard."""
-
-    def __init__(self, source_rate_hz: int) -> None:
-        self._rate_hz = source_rate_hz
-        self._taken = 0
-        same = source_rate_hz == SPEECH_RATE_HZ
-        self._native = (
-            None if same else av.AudioResampler(format="flt", layout="mono", rate=SPEECH_RATE_HZ)
-        )
-
-    def push(self, samples: Samples) -> Samples:
-        if self._native is None or not len(samples):
-            return samples
-        frame = _frame(samples, self._rate_hz, self._taken)
-        self._taken += len(samples)
-        return self._joined(self._native.resample(frame))
-
-    def flush(self) -> Samples:
-        """What the filter still holds, so that the length comes out right."""
-        native, self._native = self._native, None
-        if native is None or not self._taken:
-            return np.zeros(0, np.float32)
-        return self._joined(native.resample(None))
-
-    @staticmethod
-    def _joined(frames: list[av.AudioFrame]) -> Samples:
-        blocks = [frame.to_ndarray()[0] for frame in frames]
-        joined = np.concatenate(blocks) if blocks else np.zeros(0, np.float32)
-        return np.clip(joined, -1.0, 1.0)  # the filter overshoots at steep edges
 
 
 class _Sink(Protocol):
@@ -314,7 +275,7 @@ class _Muxed:
 
     def write(self, samples: Samples) -> bytes:
         if len(samples):
-            self._mux(_frame(samples, SPEECH_RATE_HZ, self._written))
+            self._mux(frame_of(samples, SPEECH_RATE_HZ, self._written))
             self._written += len(samples)
         return self._outbox.take()
 

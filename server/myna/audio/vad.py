@@ -53,9 +53,7 @@ class VadModel:
 
         `frames` has shape (n_frames, CONTEXT_SAMPLES + FRAME_SAMPLES), `h` and `c` STATE_SHAPE.
         """
-        probabilities, next_h, next_c = self._session.run(
-            None, {"input": frames, "h": h, "c": c}
-        )
+        probabilities, next_h, next_c = self._session.run(None, {"input": frames, "h": h, "c": c})
         return probabilities, next_h, next_c
 
 

@@ -98,8 +98,8 @@ class Windower:
         self._tail = round(cutting.tail_s * SAMPLE_RATE_HZ / FRAME)
         self._frames: list[NDArray[np.float32]] = []
         """Pending audio, one frame each; begins with the open window, or with its possible lead."""
-        self._speech: list[float] = []
-        """Speech probability of each pending frame; below the threshold it is set to 0."""
+        self._speech: list[bool] = []
+        """Whether each pending frame has speech."""
         self._first = 0
         """Index in the recording of the first pending frame."""
         self._open = False
@@ -136,7 +136,7 @@ class Windower:
         bar = cutting.keep_threshold if self._open and not self._silent else cutting.threshold
         speaks = probability >= bar
         self._frames.append(frame)
-        self._speech.append(probability if speaks else 0.0)
+        self._speech.append(speaks)
         if not self._open:
             if speaks:
                 self._open, self._silent = True, 0
@@ -180,7 +180,7 @@ class Windower:
         return found
 
     def _window(self, end: int) -> list[Window]:
-        spoken = sum(1 for value in self._speech[:end] if value) * FRAME / SAMPLE_RATE_HZ
+        spoken = sum(self._speech[:end]) * FRAME / SAMPLE_RATE_HZ
         if end == 0 or spoken == 0 or spoken < self._cutting.least_speech_s:
             return []
         samples = np.concatenate(self._frames[:end])
@@ -218,9 +218,9 @@ def _until(window: Window, end: int) -> Window:
     return Window(window.samples[: end - start], window.start_s)
 
 
-def _pauses(speech: list[float]) -> Iterator[tuple[int, int]]:
+def _pauses(speech: list[bool]) -> Iterator[tuple[int, int]]:
     """Runs of frames without speech, as (first, behind the last)."""
-    silent = np.array([0, *(1 if value == 0 else 0 for value in speech), 0])
+    silent = np.array([0, *(0 if speaks else 1 for speaks in speech), 0])
     edges = np.flatnonzero(np.diff(silent))
     yield from ((int(a), int(b)) for a, b in list(pairwise(edges))[::2])
 

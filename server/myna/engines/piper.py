@@ -11,17 +11,17 @@ from __future__ import annotations
 
 import json
 import math
-import re
 import threading
 from collections.abc import Iterator, Sequence
-from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 import numpy as np
 
+from myna.audio.tempo import hastened
 from myna.engines.contract import Samples, Voice
 from myna.engines.devices import choose_threads
+from myna.engines.espeak_text import reading
 from myna.errors import EngineFailure
 
 if TYPE_CHECKING:
@@ -47,6 +47,8 @@ before rounding. Measured on en_US-joe-medium."""
 
 SHORTEST_FACTOR = 0.4
 """Below this part of their length nearly all symbols are at the least that the network can say."""
+
+_CLAUSE_MARKS = frozenset(",;:")
 
 
 class PiperSynthesizer:
@@ -237,32 +239,6 @@ def pace(speed: float, symbol_frames: float) -> tuple[float, float]:
     return factor, speed / natural
 
 
-def hastened(samples: Samples, rate_hz: int, tempo: float) -> Samples:
-    """The same sound `tempo` times as fast at the same pitch (0.5 and up), by overlapping waves."""
-    if abs(tempo - 1) < 0.01 or not len(samples):
-        return samples
-    import av  # noqa: PLC0415 - only fast speech needs it
-    from av.error import BlockingIOError, EOFError  # noqa: A004, PLC0415 - PyAV's own
-    from av.filter import Graph  # noqa: PLC0415
-
-    graph = Graph()
-    source = graph.add_abuffer(
-        sample_rate=rate_hz, format="flt", layout="mono", time_base=Fraction(1, rate_hz)
-    )
-    sink = graph.add("abuffersink")
-    graph.link_nodes(source, graph.add("atempo", f"tempo={tempo:.4f}"), sink).configure()
-    frame = av.AudioFrame.from_ndarray(samples[np.newaxis, :], format="flt", layout="mono")
-    frame.sample_rate, frame.time_base, frame.pts = rate_hz, Fraction(1, rate_hz), 0
-    graph.push(frame)
-    graph.push(None)
-    blocks: list[Samples] = []
-    while True:
-        try:
-            blocks.append(graph.pull().to_ndarray()[0])
-        except (EOFError, BlockingIOError):
-            return np.concatenate(blocks) if blocks else samples[:0]
-
-
 def _level(samples: Samples) -> Samples:
     peak = float(np.abs(samples).max(initial=0.0))
     return samples * np.float32(PEAK / max(peak, 0.05))  # near-silence is not blown up
@@ -298,39 +274,3 @@ def _says(phonemes: Sequence[str]) -> bool:
 
 def _ends_in_clause(phonemes: Sequence[str]) -> bool:
     return next((part for part in reversed(phonemes) if part != " "), "") in _CLAUSE_MARKS
-
-
-_CLAUSE_MARKS = frozenset(",;:")
-
-_EMOJI = "\U0001f000-\U0001faff\u2600-\u27bf"
-_READINGS: tuple[tuple[re.Pattern[str], str], ...] = (
-    # Control characters, and halves of surrogate pairs, which are no text at all.
-    (re.compile(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]"), " "),
-    # Characters that are not seen: espeak would end the word there.
-    (re.compile(r"[\u00ad\u200b\u2060\ufeff]"), ""),
-    # Emoji are not read out by name, nor are signs that a selector makes emoji of.
-    (re.compile(rf"(?:[{_EMOJI}]|[^\w\s]\ufe0f)[{_EMOJI}\ufe0f\u200d\U000e0020-\U000e007f]*"), " "),
-    (re.compile("[\ufe0f\u20e3]"), ""),
-    # Piper takes [[ ]] for phonemes; here everything is text.
-    (re.compile(r"\[(?=\[)"), "[ "),
-    # espeak passes over these without a pause.
-    (re.compile(r"\s*—\s*"), " – "),
-    (re.compile(r"(?:\.{2,}|…)(?=\s*[^\W\d_])"), ", "),
-)
-
-_BEGINNERS = (
-    "A|An|And|As|At|But|For|He|I|If|In|It|No|On|She|So|That|The|Then|They|This|We|What|When|You"
-)
-_ENGLISH_STOPS = re.compile(
-    r"\b(Mr|Mrs|Ms|Dr|Prof|St|Rev|Hon|Gen|Col|Capt|Sgt|Lt|Sen|Gov|vs|Jr|Sr|Inc|Figs?|Vol"
-    r"|No(?=\. \d)|[ap]\.m|(?:[A-Z]\.)+[A-Z]|[A-HJ-Z])"
-    rf"\.(?= (?!(?:{_BEGINNERS})\b)[A-Z0-9])"
-)
-"""Full stops after which espeak would end the sentence, though the next word only has a capital."""
-
-
-def reading(text: str, *, english: bool) -> str:
-    """Text as espeak reads it well: nothing in it is a command, or speaks where it should not."""
-    for pattern, replacement in _READINGS:
-        text = pattern.sub(replacement, text)
-    return _ENGLISH_STOPS.sub(r"\1", text) if english else text

@@ -51,7 +51,7 @@ class FairQueue(Generic[Job]):
         default_factory=dict[Ticket, deque[Entry[Job]]]
     )
     _now_s: float = 0.0
-    """Virtual time of the queue: that of the ticket served last."""
+    """Virtual time of the queue: where a newcomer starts."""
 
     def __len__(self) -> int:
         return sum(len(entries) for entries in self._waiting.values())
@@ -83,6 +83,7 @@ class FairQueue(Generic[Job]):
         if not self._waiting:
             return []
         leader = self._due()[0]
+        start_s, weight = leader.served_s, sum(ticket.weight for ticket in self._waiting)
         key = self._waiting[leader][0].key
         batch: list[Entry[Job]] = []
         cost_s = 0.0
@@ -95,13 +96,21 @@ class FairQueue(Generic[Job]):
                 break
             batch.append(self._pop(found))
             cost_s += entry.cost_s
-        self._now_s = max(self._now_s, leader.served_s - batch[0].cost_s / leader.weight)
+        # Time passes for newcomers as it does for those who wait, else a steady stream of short
+        # requests, each new and so each first, would keep a long one waiting for ever.
+        self._now_s = max(start_s, self._now_s + cost_s / (weight + 1))
         return batch
 
     def cancel(self, ticket: Ticket) -> list[Entry[Job]]:
         """Forget the ticket's waiting jobs and return them."""
         ticket.cancelled = True
         return list(self._waiting.pop(ticket, ()))
+
+    def clear(self) -> list[Entry[Job]]:
+        """Forget everything and return it."""
+        entries = [entry for waiting in self._waiting.values() for entry in waiting]
+        self._waiting.clear()
+        return entries
 
     def _due(self) -> list[Ticket]:
         return sorted(self._waiting, key=lambda ticket: ticket.served_s)

@@ -53,7 +53,10 @@ class Shelf(Generic[Service]):
         """Every name with what it means: OpenAI's names first."""
         default = [(name, self.residents[0]) for name in self.default_names]
         own = [(n, r) for r in self.residents for n in (r.id, *r.aliases)]
-        return list({name.lower(): (name, resident) for name, resident in default + own}.values())
+        listed: dict[str, tuple[str, Resident[Service]]] = {}
+        for name, _ in default + own:
+            listed.setdefault(name.lower(), (name, self._by_name[name.lower()]))
+        return list(listed.values())
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ from collections import deque
 from collections.abc import AsyncIterator, Callable, Hashable, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
+from threading import Lock
 from typing import TypeVar
 
 import numpy as np
@@ -21,6 +22,8 @@ T = TypeVar("T")
 
 _LOOKAHEAD = 2
 """Pieces of one request that may wait or run at once: the engine never waits for the encoder."""
+_SILENCE_S = 0.25
+"""What a text of nothing but emoji comes to: a valid file with nothing in it."""
 _CHARS_PER_S = 15.0
 """About how much text a second of speech holds; what a piece costs in the fair queue."""
 
@@ -86,31 +89,62 @@ class SpeechService:
             MynaError: the engine failed; what was yielded before is a valid beginning.
         """
         ticket = Ticket()
-        coder = encoder(utterance.format, self.engine.sample_rate_hz)
+        coder = _Coder(encoder(utterance.format, self.engine.sample_rate_hz))
         waiting = deque(pieces(utterance.text))
         pending: deque[asyncio.Future[Samples]] = deque()
+        spoken_s = 0.0
         try:
             while waiting or pending:
                 while waiting and len(pending) < _LOOKAHEAD:
                     pending.append(self._submit(ticket, utterance, waiting.popleft()))
                 samples = await pending.popleft()
-                yield await self._encode(coder, samples)
+                spoken = await self._encode(coder, samples)
+                spoken_s += spoken.seconds
+                yield spoken
+            if not spoken_s:
+                rate_hz = self.engine.sample_rate_hz
+                yield await self._encode(coder, np.zeros(int(_SILENCE_S * rate_hz), np.float32))
             tail = await self._call(coder.finish)
             yield Spoken(tail, 0.0)
         finally:
             self._workers.cancel(ticket)
+            for future in pending:
+                future.cancel()
+            await asyncio.gather(*pending, return_exceptions=True)
             await self._call(coder.close)
 
     def _submit(self, ticket: Ticket, utterance: Utterance, text: str) -> asyncio.Future[Samples]:
         job = PieceJob(text, utterance.voice, utterance.speed)
         return asyncio.wrap_future(self._workers.submit(ticket, job))
 
-    async def _encode(self, coder: SpeechEncoder, samples: Samples) -> Spoken:
+    async def _encode(self, coder: _Coder, samples: Samples) -> Spoken:
         data = await self._call(lambda: coder.encode(samples))
         return Spoken(data, len(samples) / self.engine.sample_rate_hz)
 
     async def _call(self, function: Callable[[], T]) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._threads, function)
+
+
+class _Coder:
+    """An encoder that is not closed under the thread that still encodes for a client who left."""
+
+    def __init__(self, coder: SpeechEncoder) -> None:
+        self._coder = coder
+        self._lock = Lock()
+        self._closed = False
+
+    def encode(self, samples: Samples) -> bytes:
+        with self._lock:
+            return b"" if self._closed else self._coder.encode(samples)
+
+    def finish(self) -> bytes:
+        with self._lock:
+            return b"" if self._closed else self._coder.finish()
+
+    def close(self) -> None:
+        with self._lock:
+            self._closed = True
+            self._coder.close()
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections import deque
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import Executor
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
-from myna.audio.decode import Decoder
+from myna.audio.decode import Decoder, PcmStream
 from myna.audio.windows import Cutting, SpeechProbabilities, WindowStream
 from myna.engines.contract import (
     SAMPLE_RATE_HZ,
@@ -19,6 +20,7 @@ from myna.engines.contract import (
     WindowJob,
     WindowResult,
 )
+from myna.errors import Overloaded
 from myna.scheduling.queue import Ticket
 from myna.scheduling.workers import Workers
 from myna.text.transcript import Segment, Transcript
@@ -59,9 +61,9 @@ class TranscriptionService:
 
     async def open(self, fd: int, options: DecodingOptions, cutting: Cutting) -> Transcription:
         """Begin with the media file behind `fd`, which stays the caller's."""
-        pcm = await self.call(lambda: self._decoder.open(fd))
-        stream = WindowStream(pcm, self._speech(), cutting)
-        return Transcription(self, stream, options)
+        prompt_tokens = await self.call(lambda: self.engine.prompt_tokens(options))
+        stream = WindowStream(await self._decoded(fd), self._speech(), cutting)
+        return Transcription(self, stream, options, prompt_tokens)
 
     async def call(self, function: Callable[[], T]) -> T:
         """Run blocking work of a request outside the event loop."""
@@ -70,18 +72,46 @@ class TranscriptionService:
     async def decode(self, ticket: Ticket, job: WindowJob) -> WindowResult:
         """Prepare a window, queue it, and wait for its result."""
         await self.call(lambda: self.engine.prepare(job))
-        return await asyncio.wrap_future(self.workers.submit(ticket, job))
+        future = self.workers.submit(ticket, job)
+        try:
+            return await asyncio.wrap_future(future)
+        except asyncio.CancelledError:
+            task = asyncio.current_task()
+            if future.cancelled() and task is not None and not task.cancelling():
+                raise Overloaded(f"{self.engine.name} is being unloaded") from None
+            raise
+
+    def _opened(self, own: int) -> PcmStream:
+        try:
+            return self._decoder.open(own)
+        finally:
+            os.close(own)
+
+    async def _decoded(self, fd: int) -> PcmStream:
+        # A descriptor of our own: the caller may close his while the thread is still opening it.
+        own = os.dup(fd)
+        opening = asyncio.ensure_future(self.call(lambda: self._opened(own)))
+        try:
+            return await asyncio.shield(opening)
+        except asyncio.CancelledError:
+            opening.add_done_callback(_close_unwanted)
+            raise
 
 
 class Transcription:
     """A request on its way: iterate over `progress`, then read `transcript`; or just `run`."""
 
     def __init__(
-        self, service: TranscriptionService, stream: WindowStream, options: DecodingOptions
+        self,
+        service: TranscriptionService,
+        stream: WindowStream,
+        options: DecodingOptions,
+        prompt_tokens: int = 0,
     ) -> None:
         self._service = service
         self._stream = stream
         self._options = options
+        self._prompt_tokens = prompt_tokens
         self._ticket = Ticket()
         self._first: asyncio.Task[WindowResult] | None = None
         self._pending: deque[asyncio.Task[WindowResult]] = deque()
@@ -127,7 +157,7 @@ class Transcription:
             language=self._language or "en",
             duration_s=self._stream.seconds_read,
             segments=tuple(self._segments),
-            prompt_tokens=self._service.engine.prompt_tokens(self._options),
+            prompt_tokens=self._prompt_tokens,
             language_detected=self._options.language is None,
         )
 
@@ -171,3 +201,8 @@ class Transcription:
             task.cancel()
         await asyncio.gather(*self._pending, return_exceptions=True)
 
+
+def _close_unwanted(opening: asyncio.Future[PcmStream]) -> None:
+    """The client left while its file was being opened."""
+    if not opening.cancelled() and opening.exception() is None:
+        opening.result().close()

@@ -70,7 +70,10 @@ class Workers(Generic[Job, Result]):
         """Stop after the batches that are running; jobs that wait are cancelled."""
         with self._changed:
             self._closed = True
+            waiting = self._queue.clear()
             self._changed.notify_all()
+        for entry in waiting:
+            entry.job.future.cancel()
         for thread in self._threads:
             if thread.is_alive():
                 thread.join()
@@ -115,7 +118,7 @@ class Workers(Generic[Job, Result]):
 
     def _run(self, batch: list[Entry[_Pending[Job, Result]]]) -> Sequence[Result | Job | Exception]:
         try:
-            return self._runner.run([entry.job.job for entry in batch])
+            return _whole(self._runner.run([entry.job.job for entry in batch]), len(batch))
         except MynaError as failure:
             return [failure for _ in batch]
         except Exception as failure:  # noqa: BLE001 - a worker outlives whatever an engine does
@@ -141,7 +144,13 @@ class Workers(Generic[Job, Result]):
 
     def _again(self, entry: Entry[_Pending[Job, Result]]) -> None:
         job = entry.job.job
-        entry.key, entry.cost_s = self._runner.batch_key(job), self._runner.cost_s(job)
+        try:
+            entry.key, entry.cost_s = self._runner.batch_key(job), self._runner.cost_s(job)
+        except Exception as failure:  # noqa: BLE001 - a worker outlives whatever an engine does
+            _log.exception("engine failed on a job that it gave back")
+            reason = f"the engine failed: {type(failure).__name__}"
+            _settle(entry.job.future, error=EngineFailure(reason))
+            return
         with self._changed:
             if self._closed or entry.ticket.cancelled:
                 entry.job.future.cancel()
@@ -159,3 +168,11 @@ def _settle(
         future.set_exception(error)
     else:
         future.set_result(cast("Result", result))
+
+
+def _whole(
+    outcomes: Sequence[Result | Job | Exception], expected: int
+) -> Sequence[Result | Job | Exception]:
+    if len(outcomes) != expected:
+        raise EngineFailure(f"the engine gave {len(outcomes)} results for {expected} jobs")
+    return outcomes

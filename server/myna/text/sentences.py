@@ -16,6 +16,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 
+from myna.text.abbreviations import goes_on
+
 FIRST_CHARS = 60
 """What the first piece should not go beyond: about four seconds of speech."""
 
@@ -266,58 +268,11 @@ def _next_char(text: str, at: int) -> str:
     return text[at : at + 1]
 
 
-def _words(listed: str) -> frozenset[str]:
-    return frozenset(listed.split())
-
-
-_BEFORE_A_NAME = _words(
-    "mr mrs ms mx messrs dr drs prof rev hon gen col capt cmdr lt sgt maj sen gov pres st ste "
-    "mme mlle mgr hr fr sra srta dña sig sigg dott ing avv dhr mevr "
-    "e.g i.e cf vs viz bzw z.b d.h vgl ggf evtl inkl bijv p.ej ca approx al"
-)
-"""A sentence goes on after these, whatever follows."""
-
-_BEFORE_A_NUMBER = _words("no nos nr fig figs vol vols p pp ch sec art abs eq núm nº")
-"""A sentence goes on after these if a number follows."""
-
-_ANYWHERE = _words(
-    "etc inc ltd co corp bros jr sr dept est esp ave blvd rd usw jan feb apr aug sept oct nov dec"
-)
-"""These may stand at the end of a sentence as well."""
-
-_BEGINNERS = _words(
-    "a an the this that these those he she it they we i you my his her its our their there here "
-    "in on at as but and or so if when while then after before however because although what who "
-    "why how where yes no not one some all most many each every for from with by to now"
-)
-"""A capital letter on one of these is that of a sentence, not of a name."""
-
-_GERMAN_MONTHS = _words(
-    "januar februar märz april mai juni juli august september oktober november dezember"
-)
-
-_INITIALS = re.compile(r"(?:[^\W\d_]\.)*[^\W\d_]")
-_LETTERS = re.compile(r"[^\W_]+")
-
-
 def _abbreviates(text: str, at: int, after: int) -> bool:
     """Whether the full stop at `at` belongs to its word; the text goes on at `after`."""
     low = max(0, at - 24)
     start = max(low, 1 + max(text.rfind(space, low, at) for space in " \n\t\u00a0\u202f"))
-    word = text[start:at].lstrip(_OPENERS)
-    folded = word.lower()
     begin = _skip_space(text, after)
-    found = _LETTERS.search(text, begin, begin + 24)
-    following = found[0].lower() if found else ""
-    if folded.isdigit():
-        listed = start == 0 or "\n" in text[_skip_space_back(text, start) : start]
-        return listed or (len(folded) <= 2 and following in _GERMAN_MONTHS)
-    if folded in _BEFORE_A_NAME:
-        return bool(following)
-    if folded in _BEFORE_A_NUMBER and following[:1].isdigit():
-        return True
-    if word == "I":  # the pronoun, unless more initials follow it
-        return text[begin + 1 : begin + 2] == "." and text[begin].isupper()
-    initials = word.lower() != word.upper() and _INITIALS.fullmatch(word) is not None
-    begins = found is not None and found[0][0].isupper() and following in _BEGINNERS
-    return (initials or folded in _ANYWHERE) and bool(following) and not begins
+    first = start == 0 or "\n" in text[_skip_space_back(text, start) : start]
+    word, following = text[start:at].lstrip(_OPENERS), text[begin : begin + 24]
+    return goes_on(word, following, begins_line=first)

@@ -294,11 +294,18 @@ def test_the_lead_never_reaches_into_the_window_before():
     assert bounds(first)[1] == bounds(second)[0]
 
 
-def test_long_speech_is_cut_in_the_longest_of_its_late_pauses():
+def test_long_speech_is_cut_in_the_middle_of_the_longest_of_its_late_pauses():
     speech = frames((1, 17), (0, 0.2), (1, 4.8), (0, 1.2), (1, 1), (0, 0.1), (1, 20))
     first, second = cut_frames(speech)
-    assert span_s(first)[1] == pytest.approx(22.4, abs=0.05)  # the pause starts at 22, tail 0.4
-    assert span_s(second)[0] == pytest.approx(22.8, abs=0.05)  # it ends at 23.2, lead 0.4
+    assert span_s(first)[1] == pytest.approx(22.6, abs=0.05)
+    assert span_s(second)[0] == span_s(first)[1]
+
+
+def test_a_second_of_a_long_pause_stays_with_the_speech_at_either_side():
+    cutting = Cutting(pause_s=10)
+    first, second = cut_frames(frames((1, 18), (0, 4), (1, 20)), cutting)
+    assert span_s(first)[1] == pytest.approx(19, abs=0.05)
+    assert span_s(second)[0] == pytest.approx(21, abs=0.05)
 
 
 def test_a_long_window_is_worth_more_than_a_long_pause():
@@ -348,7 +355,7 @@ def test_monotonous_speech_still_advances_by_half_a_window():
 
 
 def test_a_click_is_dropped_and_speech_around_it_is_not():
-    cutting = Cutting(least_speech_s=0.1)
+    cutting = Cutting(lead_s=0.4, tail_s=0.4, least_speech_s=0.1)
     values = frames((0, 1), (1, 0.064), (0, 4), (1, 1), (0, 3))
     (window,) = cut_frames(values, cutting)
     assert span_s(window) == pytest.approx((4.664, 6.464), abs=0.05)
@@ -391,7 +398,7 @@ def two_phrases() -> np.ndarray:
 
 
 def test_a_stream_gives_the_windows_of_its_recording(two_phrases):
-    stream = WindowStream(Recording(two_phrases), Loudness(), Cutting())
+    stream = WindowStream(Recording(two_phrases), Loudness(), Cutting(tail_s=0.4))
     first, second = windows_of(stream)
     assert span_s(first) == pytest.approx((0, 20.4), abs=0.05)
     assert bounds(second)[1] == len(two_phrases)

@@ -1,4 +1,4 @@
-"""What surrounds Piper's network: readings, runs, pace, pauses and failures. Needs no voice."""
+"""What surrounds Piper's network: runs, pace, pauses and failures. Needs no voice."""
 
 from __future__ import annotations
 
@@ -22,9 +22,7 @@ from myna.engines.piper import (
     PAUSE_S,
     PEAK,
     PiperSynthesizer,
-    hastened,
     pace,
-    reading,
     runs,
     voices_of,
 )
@@ -213,75 +211,6 @@ def test_only_one_thread_at_a_time_phonemizes(
     assert model.most_phonemizing == 1
 
 
-# Readings
-
-
-@pytest.mark.parametrize(
-    ("text", "expected"),
-    [
-        ("Nothing special here.", "Nothing special here."),
-        ("[[ h@l@U ]] there", "[ [ h@l@U ]] there"),
-        ("[[[[a]]]]", "[ [ [ [a]]]]"),
-        ("some [brackets] stay", "some [brackets] stay"),
-        ("a\x00b\x1bc\td\x85e", "a b c d e"),
-        ("half a pair \ud83d here", "half a pair   here"),
-        ("line\none\n\ntwo", "line\none\n\ntwo"),
-        ("soft\u00adhyphen zero\u200bwidth", "softhyphen zerowidth"),
-        ("Hi 😀 there", "Hi   there"),
-        ("family 👩‍👩‍👧 ok 👍🏽", "family   ok  "),
-        ("▶️ play 1️⃣", "  play 1"),
-        ("5 °C © 2024 → ok", "5 °C © 2024 → ok"),
-        ("word—word", "word – word"),
-        ("word — word", "word – word"),
-        ("wait... what", "wait,  what"),
-        ("wait… what", "wait,  what"),
-        ("the end...", "the end..."),
-        ("3.14 and 10.5", "3.14 and 10.5"),
-        ("ہیلو می\u200cخواهم", "ہیلو می\u200cخواهم"),
-    ],
-)
-def test_a_text_is_read_as_text(text: str, expected: str) -> None:
-    assert reading(text, english=True) == expected
-    assert reading(text, english=False) == expected
-
-
-@pytest.mark.parametrize(
-    ("text", "expected"),
-    [
-        ("Mr. Smith and Mrs. Jones", "Mr Smith and Mrs Jones"),
-        ("Dr. Brown of St. Louis", "Dr Brown of St Louis"),
-        ("J. R. R. Tolkien", "J R R Tolkien"),
-        ("John F. Kennedy", "John F Kennedy"),
-        ("the U.S. Army", "the U.S Army"),
-        ("at 3 p.m. Tuesday", "at 3 p.m Tuesday"),
-        ("No. 5 and Fig. 3", "No 5 and Fig 3"),
-        ("No. I will not.", "No. I will not."),
-        ("No. Never.", "No. Never."),
-        ("So do I. He left.", "So do I. He left."),
-        ("in the U.S. The end", "in the U.S. The end"),
-        ("vitamin C. It is good.", "vitamin C. It is good."),
-        ("Admr. Smith. Jones", "Admr. Smith. Jones"),
-    ],
-)
-def test_english_abbreviations_do_not_end_a_sentence(text: str, expected: str) -> None:
-    assert reading(text, english=True) == expected
-    assert reading(text, english=False) == text
-
-
-@given(st.text(), st.booleans())
-def test_no_reading_is_a_command_or_breaks_the_phonemizer(text: str, english: bool) -> None:
-    read = reading(text, english=english)
-    assert "[[" not in read
-    assert "\x00" not in read
-    read.encode()
-
-
-@given(st.text(st.characters(categories=["Lu", "Ll", "Nd", "Zs"])))
-def test_a_reading_keeps_every_letter(text: str) -> None:
-    kept = [char for char in reading(text, english=True) if char.isalnum()]
-    assert kept == [char for char in text if char.isalnum()]
-
-
 # Runs
 
 
@@ -333,22 +262,6 @@ def test_at_speed_one_the_voice_keeps_its_own_pace() -> None:
 def test_the_network_never_hurries_beyond_what_can_be_understood() -> None:
     assert min(pace(speed, SYMBOL_FRAMES)[0] for speed in (1.5, 2.0, 4.0)) >= 0.399
     assert pace(0.25, SYMBOL_FRAMES)[1] == 1.0
-
-
-@pytest.mark.parametrize("tempo", [1.15, 1.7, 2.5])
-def test_hastened_sound_is_shorter_and_keeps_its_pitch(tempo: float) -> None:
-    at = np.arange(2 * RATE_HZ) / RATE_HZ
-    tone = (0.5 * np.sin(2 * math.pi * 200 * at)).astype(np.float32)
-    fast = hastened(tone, RATE_HZ, tempo)
-    assert len(fast) == pytest.approx(len(tone) / tempo, rel=0.03)
-    spectrum = np.abs(np.fft.rfft(fast * np.hanning(len(fast))))
-    assert np.argmax(spectrum) * RATE_HZ / len(fast) == pytest.approx(200, abs=5)
-
-
-def test_sound_at_its_own_tempo_is_left_as_it_is() -> None:
-    samples = np.ones(100, np.float32)
-    assert hastened(samples, RATE_HZ, 1.0) is samples
-    assert len(hastened(samples[:0], RATE_HZ, 2.0)) == 0
 
 
 # Files

@@ -89,15 +89,14 @@ def _joined_punctuation(words: list[TimedWord]) -> list[TimedWord]:
     """Opening marks belong to the word behind them, closing ones to the word before."""
     joined: list[TimedWord] = []
     for word in words:
-        mark = word.text.strip()
         before = joined[-1] if joined else None
-        if before is not None and mark and mark in _APPENDED and not before.text.endswith(" "):
+        if before is not None and word.text in _APPENDED and not before.text.endswith(" "):
             joined[-1] = _merged(before, word, end_s=before.end_s)
         elif before is not None and _opens(before.text):
             joined[-1] = _merged(before, word, start_s=word.start_s, end_s=word.end_s)
         else:
             joined.append(word)
-    return [word for word in joined if word.text.strip()]
+    return joined
 
 
 def _opens(text: str) -> bool:

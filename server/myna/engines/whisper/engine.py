@@ -23,7 +23,13 @@ from myna.engines.devices import DeviceChoice, choose_compute_type, choose_devic
 from myna.engines.whisper.fallback import Attempt, Step, best, next_step
 from myna.engines.whisper.reading import Reading, read_words
 from myna.engines.whisper.vocabulary import Vocabulary
-from myna.engines.whisper.windowing import FRAMES_PER_S, FULL_FRAMES, Sizing, token_budget
+from myna.engines.whisper.windowing import (
+    FRAMES_PER_S,
+    FULL_FRAMES,
+    LONG_CONTEXT_TOKENS,
+    Sizing,
+    token_budget,
+)
 from myna.errors import EngineFailure
 from myna.text.transcript import Segment
 
@@ -47,6 +53,8 @@ class _Work:
     """Shape (n_mels, frames)."""
     encoded: NDArray[np.float32] | None = None
     """Encoder output, shape (frames / 2, d_model), kept while the same frames are tried again."""
+    context: tuple[int, ...] = ()
+    """Tokens of the prompt and hotwords."""
     language: str | None = None
     attempts: list[Attempt] = field(default_factory=list[Attempt])
 
@@ -91,6 +99,7 @@ class WhisperTranscriber:
         self.languages = frozenset(known)
         self._extractor = FeatureExtractor(feature_size=int(self._model.n_mels))
         self._sizing = sizing or Sizing()
+        self._closed = False
 
     def prompt_tokens(self, options: DecodingOptions) -> int:
         """How many tokens the prompt and hotwords come to."""
@@ -108,8 +117,12 @@ class WhisperTranscriber:
     def batch_key(self, job: WindowJob) -> Hashable:
         """Windows of one length, prompt length, temperature and beam can be decoded together."""
         work = self._work(job)
-        context = self._vocabulary.context(job.options)
-        return (self._frames(job, work), len(context), work.step.temperature, job.options.beam_size)
+        return (
+            self._frames(job, work),
+            len(work.context),
+            work.step.temperature,
+            job.options.beam_size,
+        )
 
     def cost_s(self, job: WindowJob) -> float:
         """Length of what the encoder reads."""
@@ -118,6 +131,8 @@ class WhisperTranscriber:
     def run(self, jobs: Sequence[WindowJob]) -> list[WindowResult | WindowJob | Exception]:
         """Encode, detect languages where they are not given, decode, judge, and time words."""
         works = [self._work(job) for job in jobs]
+        if self._closed:
+            return [EngineFailure(f"{self.name} has been unloaded") for _ in jobs]
         try:
             encoded = self._encode(jobs, works)
             self._detect(jobs, works, encoded)
@@ -133,14 +148,17 @@ class WhisperTranscriber:
         self.run([WindowJob(Window(noise, 0.0), DecodingOptions(beam_size=1))])
 
     def close(self) -> None:
-        """Give the memory back."""
+        """Give the memory back; what runs afterwards fails."""
+        self._closed = True
         self._model.unload_model()
 
     def _work(self, job: WindowJob) -> _Work:
         if not isinstance(job.state, _Work):
             options = job.options
-            step = Step(options.temperature, full_length=not self._sizing.enabled)
-            job.state = _Work(step, language=options.language if self.translates else "en")
+            context = tuple(self._vocabulary.context(options))
+            full = not self._sizing.enabled or len(context) > LONG_CONTEXT_TOKENS
+            language = options.language if self.translates else "en"
+            job.state = _Work(Step(options.temperature, full), context=context, language=language)
         return job.state
 
     def _frames(self, job: WindowJob, work: _Work) -> int:
@@ -187,7 +205,7 @@ class WhisperTranscriber:
     ) -> list[Attempt]:
         step, options = works[0].step, jobs[0].options
         prompts = [
-            self._vocabulary.prompt(job.options, work.language or "en")
+            self._vocabulary.prompt(work.context, work.language or "en", job.options.task)
             for job, work in zip(jobs, works, strict=True)
         ]
         frames = self._frames(jobs[0], works[0])

@@ -9,6 +9,7 @@ raised.
 
 from __future__ import annotations
 
+import string
 import zlib
 from dataclasses import dataclass
 
@@ -49,8 +50,8 @@ class Attempt:
     @property
     def repeats(self) -> bool:
         """The text repeats itself."""
-        loops = self.cut_off and not self.full_length
-        return loops or self.compression_ratio > COMPRESSION_RATIO_LIMIT
+        doubtful = not self.full_length and (self.cut_off or _says_all_again(self.text))
+        return doubtful or self.compression_ratio > COMPRESSION_RATIO_LIMIT
 
     @property
     def good(self) -> bool:
@@ -59,6 +60,19 @@ class Attempt:
             return True
         limit = LOGPROB_LIMIT if self.full_length else RIGHT_SIZED_LOGPROB_LIMIT
         return not self.repeats and self.avg_logprob >= limit
+
+
+def _says_all_again(text: str) -> bool:
+    """Whether the text is one phrase of three words or more, over and over.
+
+    A right-sized window sometimes is, behind a prompt, with too few words for zlib to notice.
+    """
+    words = [word.strip(string.punctuation).lower() for word in text.split()]
+    lengths = range(3, len(words) // 2 + 1)
+    return any(
+        len(words) % length == 0 and words == words[:length] * (len(words) // length)
+        for length in lengths
+    )
 
 
 @dataclass(frozen=True, slots=True)

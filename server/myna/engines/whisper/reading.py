@@ -21,6 +21,8 @@ from myna.text.transcript import Segment, TokenLogprob, Word
 _LEAST_PROBABILITY = 1e-10
 _LEAST_REST_S = 0.8
 """What is shorter is the silence that windows end with."""
+_LEAST_ADVANCE_S = 1.0
+"""A rest that begins earlier would be the same window again."""
 
 
 @dataclass(slots=True)
@@ -48,11 +50,11 @@ class Reading:
         self.rest_from_s = None
         unfinished = attempt.cut_off and attempt.full_length and len(self.spans) > 1
         if unfinished or (self.spans and stops_early(attempt.tokens, begin)):
-            if unfinished:
-                self.spans.pop()
-            behind_s = self.spans[-1].end_s
-            if 0 < behind_s < window.seconds - _LEAST_REST_S:
+            behind_s = self.spans[-2 if unfinished else -1].end_s
+            if _LEAST_ADVANCE_S <= behind_s < window.seconds - _LEAST_REST_S:
                 self.rest_from_s = window.start_s + behind_s
+                if unfinished:
+                    self.spans.pop()
 
     @property
     def wants_alignment(self) -> bool:
@@ -75,17 +77,12 @@ class Reading:
         """The window's segments in the recording's time."""
         segments: list[Segment] = []
         words = monotone(self.words, self.job.window.seconds)
-        token, word = 0, 0
+        token = 0
         for span in self.spans:
-            count = sum(1 for value in span.tokens if value < self.vocabulary.base.eot)
-            last_word, held = word, 0
-            while last_word < len(words) and held < count:
-                held += len(words[last_word].tokens)
-                last_word += 1
-            segments.append(
-                self._segment(span, words[word:last_word], self._logprobs(token, token + count))
-            )
-            token, word = token + count, last_word
+            behind = token + sum(1 for value in span.tokens if value < self.vocabulary.base.eot)
+            own = self._words_between(words, token, behind)
+            segments.append(self._segment(span, own, self._logprobs(token, behind)))
+            token = behind
         return WindowResult(tuple(segments), self.language, self.rest_from_s)
 
     def _segment(
@@ -109,6 +106,18 @@ class Reading:
             ),
             logprobs=logprobs,
         )
+
+    def _words_between(
+        self, words: Sequence[TimedWord], begin: int, behind: int
+    ) -> list[TimedWord]:
+        """The words whose first token is one of the window's tokens `begin` to `behind`."""
+        found: list[TimedWord] = []
+        first = 0
+        for word in words if self.job.options.word_timestamps else ():
+            if begin <= first < behind and word.text.strip():
+                found.append(word)
+            first += len(word.tokens)
+        return found
 
     def _logprobs(self, begin: int, end: int) -> tuple[TokenLogprob, ...]:
         if not self.job.options.token_logprobs:

@@ -15,6 +15,9 @@ from myna.text.transcript import Task, TokenLogprob
 
 MAX_PROMPT_TOKENS = 223
 """Half of Whisper's text context less one, as openai/whisper keeps."""
+_MOST_CHARS = 8 * MAX_PROMPT_TOKENS
+"""More text than this is not read: tokens are four characters long on average, and tokenising a
+prompt of megabytes takes seconds."""
 
 
 class Vocabulary:
@@ -55,18 +58,17 @@ class Vocabulary:
 
     def context(self, options: DecodingOptions) -> list[int]:
         """Tokens of the text that came before: hotwords, then the prompt's last tokens."""
-        hotwords = ", ".join(options.hotwords)
+        hotwords = ", ".join(options.hotwords)[:_MOST_CHARS]
         hot = self.base.encode(" " + hotwords) if hotwords else []
         hot = hot[:MAX_PROMPT_TOKENS]
-        prompt = (options.prompt or "").strip()
+        prompt = (options.prompt or "").strip()[-_MOST_CHARS:]
         room = MAX_PROMPT_TOKENS - len(hot)
         told = self.base.encode(" " + prompt)[-room:] if prompt and room > 0 else []
         return hot + told
 
-    def prompt(self, options: DecodingOptions, language: str) -> list[int]:
+    def prompt(self, context: Sequence[int], language: str, task: Task) -> list[int]:
         """Everything that the decoder is given before it writes."""
-        context = self.context(options)
-        start = self.tokenizer(language, options.task).sot_sequence
+        start = self.tokenizer(language, task).sot_sequence
         return ([self.base.sot_prev, *context] if context else []) + start
 
     def text(self, tokens: Sequence[int]) -> str:

@@ -35,6 +35,11 @@ class Sizing:
         return FULL_FRAMES
 
 
+LONG_CONTEXT_TOKENS = 32
+"""A right-sized window behind a longer prompt is written twice now and then (5 of 40 behind 54 to
+116 tokens, none behind 21), so such windows get their 30 s."""
+
+
 def token_budget(seconds: float) -> int:
     """The most tokens that `seconds` of speech come to; more than that is a loop.
 

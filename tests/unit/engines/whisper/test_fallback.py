@@ -73,6 +73,27 @@ def test_a_right_sized_window_that_used_up_its_budget_loops():
 
 
 @pytest.mark.parametrize(
+    "text",
+    [
+        " Please close the window tonight. Please close the window tonight.",
+        " Please close the window tonight. Please close the window tonight!",
+        " Yes, I think so. yes, I think so. Yes, I think so.",
+    ],
+)
+def test_a_right_sized_window_that_says_everything_twice_is_tried_at_full_length(text):
+    """It happens behind long prompts; such text is probable and does not compress too well."""
+    attempt = tried(text=text, full_length=False)
+    assert attempt.compression_ratio < 2.4
+    assert next_step(attempt, 0.0) == Step(0.0, full_length=True)
+    assert tried(text=text, full_length=True).good  # at full length somebody said it
+
+
+@pytest.mark.parametrize("text", [" Bye bye.", " No, no.", " Ha ha ha.", " Very, very good."])
+def test_a_word_may_be_said_twice(text):
+    assert tried(text=text, full_length=False).good
+
+
+@pytest.mark.parametrize(
     ("no_speech_prob", "avg_logprob", "silent"),
     [(0.61, -1.01, True), (0.61, -1.0, False), (0.6, -1.01, False), (0.99, -0.2, False)],
 )

@@ -19,6 +19,7 @@ from myna.text.transcript import TokenLogprob
 EOT = 50_257
 BEGIN = 50_364
 TEXT = (" zero", " one", " two", " three", " four", " five", " six", " seven", ".", " ")
+WORDS = DecodingOptions(word_timestamps=True)
 
 
 def at(seconds: float) -> int:
@@ -137,7 +138,7 @@ def test_attention_is_read_only_where_words_or_probabilities_were_asked_for(opti
 
 
 def test_words_move_their_segments_ends():
-    read = reading(at(0), 1, 2, at(2), at(2), 3, at(4), start_s=10)
+    read = reading(at(0), 1, 2, at(2), at(2), 3, at(4), start_s=10, options=WORDS)
     read.words = [
         word(" one", 1, start_s=0.3, end_s=0.8),
         word(" two", 2, start_s=0.8, end_s=1.5),
@@ -151,6 +152,16 @@ def test_words_move_their_segments_ends():
     assert [second.words[0].start_s, second.words[0].end_s] == pytest.approx([12.2, 12.9])
 
 
+def test_words_that_were_not_asked_for_are_not_given():
+    """Attention is read for probabilities as well; times and words then stay the decoder's."""
+    read = reading(at(0), 1, at(2), options=DecodingOptions(token_logprobs=True))
+    read.words = [word(" one", 1, start_s=0.3, end_s=0.8)]
+    read.probabilities = [0.5]
+    (segment,) = read.result().segments
+    assert segment.words == ()
+    assert [segment.start_s, segment.end_s] == pytest.approx([0, 2])
+
+
 def words_by_segment(read: Reading, *words: tuple[int, ...]) -> list[list[str]]:
     """What each segment gets where the text's tokens make up these words, half a second each."""
     texts = [read.vocabulary.text(tokens) for tokens in words]
@@ -161,12 +172,12 @@ def words_by_segment(read: Reading, *words: tuple[int, ...]) -> list[list[str]]:
 
 def test_a_word_over_a_segments_end_does_not_shift_the_words_behind_it():
     """A closing mark may open the next segment; it is joined to the word in front of it."""
-    read = reading(at(0), 1, at(2), at(2), 8, 2, at(4), at(4), 3, at(6))
+    read = reading(at(0), 1, at(2), at(2), 8, 2, at(4), at(4), 3, at(6), options=WORDS)
     assert words_by_segment(read, (1,), (8,), (2,), (3,)) == [[" one."], [" two"], [" three"]]
 
 
 def test_a_blank_token_does_not_shift_the_words_behind_it():
-    read = reading(at(0), 1, 9, at(2), at(2), 2, at(4), at(4), 3, at(6))
+    read = reading(at(0), 1, 9, at(2), at(2), 2, at(4), at(4), 3, at(6), options=WORDS)
     found = words_by_segment(read, (1,), (9,), (2,), (3,))
     assert [[text.strip() for text in texts] for texts in found] == [["one"], ["two"], ["three"]]
 

@@ -74,7 +74,12 @@ def test_three_timestamps_in_a_row_cut_once():
 
 def test_times_stay_inside_the_window():
     assert cut(at(3), 11, at(29), window_s=8) == [(3, 8, (at(3), 11, at(29)))]
-    assert cut(at(20), 11, at(29), window_s=8) == [(8, 8, (at(20), 11, at(29)))]
+
+
+def test_what_begins_behind_the_audio_was_made_up_and_is_left_out():
+    found = cut(at(0), 11, at(7), at(8), 12, at(9), window_s=8)
+    assert found == [(0, 7, (at(0), 11, at(7)))]
+    assert cut(at(20), 11, at(29), window_s=8) == []
 
 
 def test_times_do_not_run_backwards():
@@ -87,13 +92,25 @@ def test_times_do_not_run_backwards():
     st.lists(st.one_of(st.integers(0, 50_256), st.integers(BEGIN, BEGIN + 1_500)), max_size=40),
     st.floats(0.1, 30),
 )
-def test_no_text_is_lost_and_times_are_ordered_whatever_the_decoder_wrote(tokens, window_s):
+def test_text_keeps_its_order_and_times_theirs_whatever_the_decoder_wrote(tokens, window_s):
     found: list[Span] = spans(tokens, BEGIN, window_s)
-    text = [token for span in found for token in span.tokens if token < BEGIN]
-    assert text == [token for token in tokens if token < BEGIN]
+    written = iter(tokens)
+    assert all(token in written for span in found for token in span.tokens)
     times = [time for span in found for time in (span.start_s, span.end_s)]
     assert times == sorted(times)
     assert all(0 <= time <= window_s for time in times)
+
+
+@settings(max_examples=100, deadline=None, derandomize=True)
+@given(st.lists(st.lists(st.integers(0, 50_256), min_size=1), max_size=10), st.integers(1, 4))
+def test_no_text_is_lost_that_was_written_inside_the_audio(texts, seconds):
+    tokens = [
+        token
+        for index, text in enumerate(texts)
+        for token in (at(index * seconds), *text, at((index + 1) * seconds))
+    ]
+    found = spans(tokens, BEGIN, 10.0 * seconds)
+    assert [list(span.tokens[1:-1]) for span in found] == texts
 
 
 @pytest.mark.parametrize(
