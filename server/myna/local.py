@@ -7,7 +7,7 @@ import sys
 from collections.abc import Generator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, NoReturn, get_args
 
@@ -17,7 +17,7 @@ from myna.audio.encode import SpeechFormat
 from myna.audio.windows import Cutting
 from myna.engines.contract import DecodingOptions
 from myna.errors import BadRequest, MynaError
-from myna.loading import Loader, ModelPlan
+from myna.loading import Loader
 from myna.machine import keep_freed_memory
 from myna.planning import plan
 from myna.scheduling.residents import Residents
@@ -70,7 +70,7 @@ def transcribe_files(settings: Settings, job: TranscribeJob) -> None:
     )
     if not settings.stt:
         raise ValueError("no speech-to-text model: --stt is none")
-    with _loaded(settings, replace(plan(settings), tts=())) as residents:
+    with _loaded(settings.model_copy(update={"tts": ()})) as residents:
         service = residents.stt.residents[0].service
         if job.translate and not service.engine.translates:
             raise BadRequest(f"The model {service.engine.name} cannot translate.")
@@ -94,15 +94,17 @@ def speak_text(settings: Settings, job: SpeakJob) -> None:
         raise ValueError("no text-to-speech model: --tts is none")
     output = job.output or Path(f"speech.{job.format or 'wav'}")
     format_ = job.format or _by_suffix(output)
-    with _loaded(settings, replace(plan(settings), stt=())) as residents:
+    with _loaded(settings.model_copy(update={"stt": ()})) as residents:
         engine = residents.tts.residents[0].service.engine
         voice = voice_named(job.voice, engine)
         asyncio.run(_spoken(residents, Utterance(job.text, voice, job.speed, format_), output))
 
 
 @contextmanager
-def _loaded(settings: Settings, models: ModelPlan) -> Generator[Residents]:
+def _loaded(settings: Settings) -> Generator[Residents]:
+    """The models that the settings name, until the block is left."""
     keep_freed_memory()
+    models = plan(settings)
     with ThreadPoolExecutor(models.front_threads) as threads:
         residents = Loader(settings, models, threads).load()
         try:

@@ -116,21 +116,23 @@ def test_the_models_page_has_every_card_with_its_licence(root: Path) -> None:
 
 def code_in(page: str) -> str:
     """Everything between backticks or indented as code."""
-    return "\n".join(re.findall(r"`[^`]+`|```.*?```|^ {4}.*$", page, re.MULTILINE | re.DOTALL))
+    return "\n".join(re.findall(r"```[\s\S]*?```|`[^`]+`|^ {4}.*$", page, re.MULTILINE))
 
 
 def test_commands_and_flags_in_the_texts_exist(root: Path) -> None:
     targets = set(re.findall(r"^(\w+):.*##", (root / "Makefile").read_text("utf-8"), re.MULTILINE))
-    flags = {opt for cmd in main.commands.values() for option in cmd.params for opt in option.opts}
+    options = [option for each in main.commands.values() for option in each.params]
+    flags = {"--help", *(flag for option in options for flag in option.opts)}
+    called = re.compile(r"(?:^|[`/ ])myna ([a-z]+)\b([^`\n]*)", re.MULTILINE)
+    seen: set[str] = set()
     for name in TEXTS:
         code = code_in((root / name).read_text("utf-8"))
         assert set(re.findall(r"\bmake ([a-z]+)", code)) <= targets, name
-        for command in re.findall(
-            r"\bmyna ((?:serve|pull|models|transcribe|speak)\b[^`\n]*)", code
-        ):
-            assert set(re.findall(r"(?<=\s)--[a-z-]+", command)) <= flags, (name, command)
-        commands = set(re.findall(r"(?:^|[`/ ])myna ([a-z]+)\b", code, re.MULTILINE))
-        assert commands <= set(main.commands), name
+        for command, arguments in called.findall(code):
+            assert command in main.commands, (name, command)
+            assert set(re.findall(r"(?<=\s)--[a-z-]+", arguments)) <= flags, (name, arguments)
+            seen.add(command)
+    assert seen == set(main.commands)
 
 
 def test_links_between_the_texts_lead_somewhere(root: Path) -> None:
