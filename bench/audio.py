@@ -46,7 +46,8 @@ SENTENCES = (
     ),
     (
         "Our teacher liked to say that a map is a promise somebody else made about a place, and "
-        "that one should go there and see whether it was kept before the evening comes."
+        "that one should go there and see whether it was kept, walking slowly along the river "
+        "until the evening comes."
     ),
 )
 """What the server speaks where no audio is given: 2 to 11 seconds each."""

@@ -195,17 +195,21 @@ def main() -> None:
     asked = arguments()
     names = chosen_scenarios(asked)
     RESULTS.mkdir(exist_ok=True)
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored in a shell's background
     signal.signal(signal.SIGTERM, _terminated)
+    interrupted = False
     with ExitStack() as stack:
         bench = set_up(asked, stack)
         try:
             for name in names:
                 measure(name, bench, asked)
         except KeyboardInterrupt:
-            say("interrupted; what was measured so far is written")
+            interrupted = True
         bench.report.write()
     print(bench.report.markdown())
     say(f"written: {bench.report.path}.json and .md")
+    if interrupted:
+        sys.exit(130)
 
 
 if __name__ == "__main__":

@@ -67,6 +67,8 @@ def create_app(
         version=__version__,
         description="OpenAI's Audio API on local models.",
         lifespan=lifespan,
+        docs_url=None,  # the pages load scripts from elsewhere, which an air-gapped browser cannot
+        redoc_url=None,
     )
     app.state.context = shared
     for prefix in PREFIXES:

@@ -75,6 +75,8 @@ def serve(config: Path | None, **given: Any) -> None:
     settings = _settings(config, given)
     try:
         run(settings)
+    except KeyboardInterrupt:
+        return  # Ctrl-C is how a server is stopped by hand
     except _expected() as error:
         raise click.ClickException(str(error)) from None
 
