@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import socket
 import sys
 
@@ -59,7 +60,9 @@ def _bind(host: str, port: int) -> socket.socket:
     try:
         return socket.create_server((host, port), family=family, backlog=2048)
     except OSError as error:
-        raise OSError(f"cannot listen on {host} port {port}: {error.strerror}") from error
+        raise OSError(
+            f"cannot listen on {host} port {port}: {os.strerror(error.errno or 0)}"
+        ) from error
 
 
 class _Server(uvicorn.Server):

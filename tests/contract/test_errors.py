@@ -156,7 +156,7 @@ def test_an_unknown_path_or_method_is_an_envelope(fake_server, method, path, sta
     fake_server.send(method, path).refused(status, code=None, param=None)
 
 
-@pytest.mark.parametrize("path", ["/docs", "/openapi.json"])
+@pytest.mark.parametrize("path", ["/openapi.json"])
 def test_the_api_describes_itself(fake_server, path):
     assert fake_server.get(path).status == 200
 

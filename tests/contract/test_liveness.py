@@ -178,7 +178,7 @@ def test_an_address_that_is_taken_is_said_in_a_sentence(fake_server):
         timeout=60,
     )
     assert run.returncode != 0
-    assert "address already in use" in run.stderr
+    assert "address already in use" in run.stderr.lower()
     assert "Traceback" not in run.stderr
 
 

@@ -80,8 +80,8 @@ class _Sizes:
 
     @property
     def clause(self) -> int:
-        """Nothing shorter is cut off at a comma."""
-        return 2 * self.first // 5
+        """Nothing shorter is cut off at a comma, nor ever nothing at all."""
+        return max(1, 2 * self.first // 5)
 
     def wanted(self, start: int) -> int:
         """The size of a piece from `start` on: twice of what was said before it. An engine at half

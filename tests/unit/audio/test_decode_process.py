@@ -18,7 +18,7 @@ import pytest
 
 from myna.audio import decoder as child_side
 from myna.audio.decode import DecodeLimits, Decoder, PcmStream
-from myna.errors import AudioTooLong, ClientGone, EngineFailure, UnsupportedAudio
+from myna.errors import AudioTooLong, ClientGone, EngineFailure, Overloaded, UnsupportedAudio
 
 needs_proc = pytest.mark.skipif(sys.platform != "linux", reason="looks at processes through /proc")
 
@@ -138,11 +138,11 @@ def test_a_decoding_process_that_cannot_start_is_the_servers_fault(
         open_file(make_decoder(), wav_file)
 
 
-def test_a_decoding_process_that_dies_at_once_is_the_servers_fault(
+def test_a_decoding_process_that_dies_at_once_is_the_servers_fault_and_may_be_tried_again(
     make_decoder, wav_file, decode_file, monkeypatch
 ):
     monkeypatch.setattr(sys, "executable", "/bin/false")
-    with pytest.raises(EngineFailure):
+    with pytest.raises(Overloaded):
         decode_file(make_decoder(), wav_file)
 
 
@@ -369,6 +369,6 @@ def test_a_failure_that_is_not_the_files_fault_is_the_servers():
         stream.read(1)
 
 
-def test_a_child_that_never_started_is_the_servers_fault():
-    with stream_of() as stream, pytest.raises(EngineFailure):
+def test_a_child_that_never_started_is_the_servers_fault_and_may_be_tried_again():
+    with stream_of() as stream, pytest.raises(Overloaded):
         stream.read(1)

@@ -313,6 +313,7 @@ PROSE = st.lists(st.sampled_from(WORDS + MARKS), max_size=60).map(" ".join)
 @example(text=LONG, first_chars=1, max_chars=1)
 @example(text="\ud800. \udfff", first_chars=1, max_chars=1)
 @example(text="a\x00. B\x1f\x85c", first_chars=2, max_chars=2)
+@example(text="——5.Mr.\u00a0a@b.co", first_chars=1, max_chars=192)
 def test_cutting_never_changes_what_is_said(text: str, first_chars: int, max_chars: int) -> None:
     found = list(pieces(text, first_chars=first_chars, max_chars=max_chars))
     assert without_space("".join(found)) == without_space(text)
