@@ -180,14 +180,14 @@ class WhisperTranscriber:
 
     def _encode(self, jobs: Sequence[WindowJob], works: Sequence[_Work]) -> ctranslate2.StorageView:
         rows = [self._features(job, work) for job, work in zip(jobs, works, strict=True)]
-        kept = [work.encoded for work in works if work.encoded is not None]
-        if len(kept) == len(works):
-            return _view(np.stack(kept))
-        encoded = self._model.encode(_view(np.stack(rows)))
-        if self.device == "cpu":
-            for work, row in zip(works, np.array(encoded), strict=True):
-                work.encoded = row
-        return encoded
+        if self.device == "cuda":
+            return self._model.encode(_view(np.stack(rows)))
+        # One by one: on a CPU the encoder gains nothing from a batch, and its attention over 30 s
+        # takes 72 MB for every window that is encoded at once.
+        for work, row in zip(works, rows, strict=True):
+            if work.encoded is None:
+                work.encoded = np.array(self._model.encode(_view(row[None])))[0]
+        return _view(np.stack([work.encoded for work in works if work.encoded is not None]))
 
     def _detect(
         self, jobs: Sequence[WindowJob], works: Sequence[_Work], encoded: ctranslate2.StorageView
