@@ -70,7 +70,7 @@ class Cutting:
 
     threshold: float = 0.5
     """A frame at least this likely starts speech; 0.15 less keeps it going, as in Silero."""
-    lead_s: float = 0.6
+    lead_s: float = 1.0
     """Audio kept before the first speech, so that a soft onset is not lost."""
     tail_s: float = 0.6
     """Audio kept after the last speech."""
