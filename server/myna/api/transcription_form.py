@@ -19,6 +19,8 @@ from myna.text.transcript import Task
 FORMATS = ("json", "text", "srt", "verbose_json", "vtt", "diarized_json")
 
 _LEAST_SPEECH_S = 0.1
+_LEAST_WINDOW_S = 5.0
+"""`server_vad` with its usual 200 ms would cut between words; Whisper needs more than one."""
 _CHUNKING = {"type", "threshold", "prefix_padding_ms", "silence_duration_ms"}
 
 
@@ -200,6 +202,7 @@ def _cutting(form: Form) -> Cutting:
         threshold=_bounded(strategy, "threshold", 0.5, 0.0, 1.0),
         lead_s=_bounded(strategy, "prefix_padding_ms", 300, 0, 10_000) / 1000,
         pause_s=_bounded(strategy, "silence_duration_ms", 200, 0, 30_000) / 1000,
+        least_window_s=_LEAST_WINDOW_S,
         least_speech_s=_LEAST_SPEECH_S,
     )
 

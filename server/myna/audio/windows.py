@@ -20,6 +20,8 @@ from myna.errors import AudioTooShort
 
 FRAME = 512
 """Samples that one speech probability stands for: 32 ms at 16 kHz, as Silero was trained."""
+LONG_PAUSE_S = 3.0
+"""Nobody's sentence goes on behind a pause like this."""
 MINIMUM_S = 0.1
 """The hosted API refuses shorter audio."""
 _READ_S = 16.0
@@ -74,12 +76,15 @@ class Cutting:
     """Audio kept before the first speech, so that a soft onset is not lost."""
     tail_s: float = 0.6
     """Audio kept after the last speech."""
-    pause_s: float = 3.0
+    pause_s: float = LONG_PAUSE_S
     """A pause this long ends a window."""
     longest_s: float = 30.0
     """Whisper's window."""
     least_speech_s: float = 0.0
     """A window with less speech than this is dropped as a click."""
+    least_window_s: float = 0.0
+    """A window shorter than this goes on over a pause of less than `LONG_PAUSE_S`: alone, a single
+    word is easily lost."""
 
     @property
     def keep_threshold(self) -> float:
@@ -94,6 +99,8 @@ class Windower:
         self._cutting = cutting
         self._longest = int(cutting.longest_s * SAMPLE_RATE_HZ) // FRAME
         self._pause = max(1, round(cutting.pause_s * SAMPLE_RATE_HZ / FRAME))
+        self._least = int(cutting.least_window_s * SAMPLE_RATE_HZ) // FRAME
+        self._long_pause = round(LONG_PAUSE_S * SAMPLE_RATE_HZ / FRAME) if self._least else 1
         self._lead = round(cutting.lead_s * SAMPLE_RATE_HZ / FRAME)
         self._tail = round(cutting.tail_s * SAMPLE_RATE_HZ / FRAME)
         self._frames: list[NDArray[np.float32]] = []
@@ -144,7 +151,8 @@ class Windower:
                 self._drop(len(self._frames) - self._lead)
             return []
         self._silent = 0 if speaks else self._silent + 1
-        if self._silent >= self._pause:
+        bar = self._pause if len(self._frames) >= self._least else self._long_pause
+        if self._silent >= max(bar, self._pause):
             return self._close(min(len(self._frames), self._spoken_until() + self._tail))
         if len(self._frames) >= self._longest:
             return self._split()

@@ -442,3 +442,12 @@ def test_a_tenth_of_a_second_is_enough():
 def test_a_silent_recording_has_no_windows():
     audio = np.zeros(40 * SAMPLE_RATE_HZ, np.float32)
     assert windows_of(WindowStream(Recording(audio), Loudness(), Cutting())) == []
+
+
+def test_a_short_window_goes_on_over_a_short_pause_and_ends_at_a_long_one():
+    """Two words 0.5 s apart stay together; 4 s behind them another window begins."""
+    values = [1.0] * 20 + [0.0] * 16 + [1.0] * 20 + [0.0] * 125 + [1.0] * 20
+    words = Cutting(lead_s=0.1, tail_s=0.1, pause_s=0.2)
+    phrases = Cutting(lead_s=0.1, tail_s=0.1, pause_s=0.2, least_window_s=5.0)
+    assert len(cut_frames(values, words)) == 3
+    assert len(cut_frames(values, phrases)) == 2
