@@ -100,7 +100,7 @@ class Windower:
         self._longest = int(cutting.longest_s * SAMPLE_RATE_HZ) // FRAME
         self._pause = max(1, round(cutting.pause_s * SAMPLE_RATE_HZ / FRAME))
         self._least = int(cutting.least_window_s * SAMPLE_RATE_HZ) // FRAME
-        self._long_pause = round(LONG_PAUSE_S * SAMPLE_RATE_HZ / FRAME) if self._least else 1
+        self._long_pause = max(self._pause, round(LONG_PAUSE_S * SAMPLE_RATE_HZ / FRAME))
         self._lead = round(cutting.lead_s * SAMPLE_RATE_HZ / FRAME)
         self._tail = round(cutting.tail_s * SAMPLE_RATE_HZ / FRAME)
         self._frames: list[NDArray[np.float32]] = []
@@ -152,7 +152,7 @@ class Windower:
             return []
         self._silent = 0 if speaks else self._silent + 1
         bar = self._pause if len(self._frames) >= self._least else self._long_pause
-        if self._silent >= max(bar, self._pause):
+        if self._silent >= bar:
             return self._close(min(len(self._frames), self._spoken_until() + self._tail))
         if len(self._frames) >= self._longest:
             return self._split()
