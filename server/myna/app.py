@@ -20,6 +20,7 @@ from myna import __version__
 from myna.api import health, models, speech, transcriptions
 from myna.api.context import Context
 from myna.api.responses import failure
+from myna.api.spool import Spool
 from myna.auth import Keyring
 from myna.errors import BadRequest, MethodNotAllowed, MynaError, NotFound, Unauthorized
 from myna.loading import Loader, ModelPlan
@@ -46,7 +47,11 @@ def create_app(
     `on_failure` is called if they cannot be loaded; without it the failure is only logged and
     `/ready` stays at 503.
     """
-    shared = Context(settings, Keyring.load(settings.api_keys, settings.api_keys_file))
+    shared = Context(
+        settings,
+        Keyring.load(settings.api_keys, settings.api_keys_file),
+        Spool(settings.spool_dir, settings.max_spool_bytes),
+    )
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncGenerator[None]:

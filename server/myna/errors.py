@@ -13,6 +13,7 @@
     ├── PayloadTooLarge        413  the request is larger than the server takes
     ├── NotImplementedHere     501  a known feature that this server does not have
     ├── Overloaded             503  try again after `retry_after_s`
+    ├── DeadlineExceeded       504  the request took longer than the server lets it
     └── EngineFailure          500  the engine broke on an input that it should have taken
 
 Engines and audio code raise these and know nothing of HTTP; `envelope` is the only place where one
@@ -158,6 +159,19 @@ class Overloaded(MynaError):
 
     def __init__(self, message: str, *, retry_after_s: float = 1.0) -> None:
         super().__init__(message, code="server_is_overloaded", retry_after_s=retry_after_s)
+
+
+class DeadlineExceeded(MynaError):
+    """The request took longer than the server is set to work on one; again, it would as well."""
+
+    status = 504
+
+    def __init__(self, limit_s: float) -> None:
+        super().__init__(
+            f"The request took longer than {limit_s:g} seconds, which is the maximum for this "
+            "server (setting request_timeout_s); send the file in parts, or when less is going on.",
+            code="deadline_exceeded",
+        )
 
 
 class EngineFailure(MynaError):

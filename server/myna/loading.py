@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +16,7 @@ from myna.audio.vad import SpeechDetector, VadModel
 from myna.audio.windows import Loudness, SpeechProbabilities
 from myna.engines.contract import Samples, Synthesizer, Transcriber, WindowJob, WindowResult
 from myna.engines.devices import Device, DeviceChoice, choose_device
+from myna.scheduling.admission import Admission
 from myna.scheduling.residents import Resident, Residents, Shelf
 from myna.scheduling.speaking import PieceJob, PieceRunner, SpeechService
 from myna.scheduling.transcription import TranscriptionService
@@ -77,7 +78,25 @@ class Loader:
         stt = tuple(self._transcriber(model, decoder, speech) for model in self._plan.stt)
         tts = tuple(self._speaker(model) for model in self._plan.tts)
         return Residents(
-            Shelf("transcription", stt, STT_NAMES), Shelf("speech", tts, TTS_NAMES), decoder.close
+            Shelf("transcription", stt, STT_NAMES, self._admission(stt)),
+            Shelf("speech", tts, TTS_NAMES, self._admission(tts)),
+            decoder.close,
+        )
+
+    def _admission(
+        self, residents: Sequence[Resident[TranscriptionService] | Resident[SpeechService]]
+    ) -> Admission:
+        """One bound for all models of a task: they share the machine."""
+        workers = [resident.service.workers for resident in residents]
+
+        def speed() -> float | None:
+            return min((rate for one in workers if (rate := one.speed)), default=None)
+
+        return Admission(
+            most_requests=self._settings.max_requests,
+            most_queued_s=self._settings.max_queued_s,
+            queued_s=lambda: sum(one.queued_s for one in workers),
+            speed=speed,
         )
 
     def _limits(self) -> DecodeLimits:
@@ -98,7 +117,12 @@ class Loader:
     ) -> Resident[TranscriptionService]:
         engine = _timed(model, lambda: self._build_transcriber(model))
         workers = Workers[WindowJob, WindowResult](
-            engine, threads=engine.workers, batch_limit=self._settings.batch_size, name=model.id
+            engine,
+            threads=engine.workers,
+            express=engine.express,
+            batch_limit=engine.batch_limit,
+            batch_limit_s=engine.batch_limit_s,
+            name=model.id,
         )
         workers.start()
         found = Loudness if model.engine == "fake" else speech
@@ -127,7 +151,8 @@ class Loader:
             model.id,
             device=self._settings.device,
             compute_type=self._settings.compute_type,
-            workers=self._plan.threads,
+            cores=self._plan.threads,
+            batch_limit=self._settings.batch_size,
             sizing=Sizing(enabled=self._settings.right_size),
         )
 

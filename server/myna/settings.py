@@ -65,10 +65,11 @@ class Settings(BaseSettings):
         5, ge=1, le=16, description="Beams of Whisper's search; 1 is greedy, faster, less exact."
     )
     batch_size: int = Field(
-        8,
-        ge=1,
+        0,
+        ge=0,
         le=64,
-        description="Most windows decoded at once; more is faster under load, slower alone.",
+        description="Most windows decoded at once; more is faster under load and takes more "
+        "memory. 0 takes 8 on a CPU, 16 on a GPU.",
     )
     right_size: bool = Field(
         True,
@@ -96,6 +97,25 @@ class Settings(BaseSettings):
         ge=1,
         description="Longest text to speak, in code points; beyond it the answer is 400.",
     )
+    max_requests: int = Field(
+        256,
+        ge=1,
+        description="Most transcriptions worked on at once, and as many requests for speech; "
+        "beyond it the answer is 503 with `retry-after`.",
+    )
+    max_queued_s: float = Field(
+        3600.0,
+        gt=0,
+        description="Most seconds of audio that may wait for an engine; beyond it new requests are "
+        "answered 503 with `retry-after`. A long file only counts with what it has queued so far, "
+        "a few minutes at most.",
+    )
+    request_timeout_s: float = Field(
+        3600.0,
+        ge=0,
+        description="Longest time in seconds that one request is worked on, waiting included; "
+        "beyond it the answer is 504. 0 for no limit.",
+    )
     decoder_memory_bytes: int = Field(
         1024 * MIB,
         ge=64 * MIB,
@@ -106,6 +126,12 @@ class Settings(BaseSettings):
     )
     spool_dir: Path | None = Field(
         None, description="Folder for uploads while they are worked on; default: the system's."
+    )
+    max_spool_bytes: int = Field(
+        4096 * MIB,
+        ge=1024,
+        description="Most bytes that all uploads together may take there; beyond it, or where the "
+        "disk has less than 256 MiB left, the answer is 503 with `retry-after`.",
     )
     api_keys: SecretStr | None = Field(
         None,

@@ -31,6 +31,7 @@ def made(kind: type[MynaError]) -> MynaError:
     arguments = {
         "AudioTooShort": (),
         "AudioTooLong": (60.0,),
+        "DeadlineExceeded": (60.0,),
         "PayloadTooLarge": (100, 200),
     }.get(kind.__name__, ("words",))
     return kind(*arguments)

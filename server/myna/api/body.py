@@ -55,7 +55,8 @@ class Body:
             yield bytes(gathered)
 
     async def drain(self) -> None:
-        """Take and drop what a refused client still writes, within bounds."""
+        """Take and drop what a refused client still writes, within bounds: it would not read an
+        answer before it has written everything."""
         if self._waits and not self._read:
             return  # it asked first, and writes nothing unless it is told to go on
         dropped = 0

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from starlette.requests import Request
 
+from myna.api.spool import Spool
 from myna.auth import Keyring
 from myna.errors import Overloaded
 from myna.scheduling.residents import Residents
@@ -18,6 +19,8 @@ class Context:
 
     settings: Settings
     keyring: Keyring
+    spool: Spool
+    """Where uploads are kept."""
     residents: Residents | None = None
     """None until the models are loaded."""
 
@@ -38,3 +41,9 @@ def context(request: Request) -> Context:
     if not isinstance(found, Context):
         raise TypeError("the app was not made by create_app")
     return found
+
+
+def caller(request: Request) -> str:
+    """The name of the key that the request came with; empty where the server is open."""
+    name: object = request.scope.get("state", {}).get("key_name")
+    return name if isinstance(name, str) else ""

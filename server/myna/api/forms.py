@@ -13,9 +13,9 @@ import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Any, BinaryIO, NoReturn, Self
+from typing import Any, NoReturn, Self
 
-from myna.api.spool import release
+from myna.api.spool import SpoolFile, release
 from myna.errors import BadRequest
 
 _NAME = re.compile(r"([^\[\]]+)(?:\[([^\[\]]*)\])?")
@@ -30,7 +30,7 @@ _BOOLEANS = {
 class Upload:
     """A file of the request, in a temporary file that has no name and vanishes when closed."""
 
-    file: BinaryIO
+    file: SpoolFile
     """At its beginning."""
     filename: str
     """As the client called it: a hint, never a path to open."""

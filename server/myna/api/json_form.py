@@ -5,8 +5,7 @@ from __future__ import annotations
 import base64
 import json
 from collections.abc import AsyncIterator, Mapping
-from contextlib import aclosing
-from pathlib import Path
+from contextlib import ExitStack, aclosing
 from typing import Any, cast
 
 from anyio import to_thread
@@ -14,7 +13,7 @@ from python_multipart.multipart import parse_options_header
 
 from myna.api.body import BODY_LIMIT_BYTES, Body
 from myna.api.forms import Form, Upload, refuse, strict_json
-from myna.api.spool import spool_file, unstorable
+from myna.api.spool import Spool, unstorable
 from myna.errors import BadRequest, MynaError
 
 
@@ -23,7 +22,7 @@ async def read_json_form(
     headers: Mapping[str, str],
     *,
     limit_bytes: int = BODY_LIMIT_BYTES,
-    spool_dir: Path | None = None,
+    spool: Spool | None = None,
 ) -> Form:
     """Read the JSON form of a transcription request, `{model, input_audio: {data, format}, …}`.
 
@@ -42,10 +41,10 @@ async def read_json_form(
     except MynaError:
         await body.drain()
         raise
-    return await to_thread.run_sync(_form_from_json, bytes(text), spool_dir)
+    return await to_thread.run_sync(_form_from_json, bytes(text), spool or Spool())
 
 
-def _form_from_json(text: bytes, spool_dir: Path | None) -> Form:
+def _form_from_json(text: bytes, spool: Spool) -> Form:
     try:
         body = strict_json(text)
         if not isinstance(body, dict):
@@ -57,7 +56,7 @@ def _form_from_json(text: bytes, spool_dir: Path | None) -> Form:
         fields = [field for name, value in members.items() for field in _flattened(name, value)]
     except (ValueError, RecursionError) as error:
         raise BadRequest(f"Could not parse the request as JSON: {error}") from error
-    return Form(fields, {} if audio is None else {"file": _decoded(audio, spool_dir)})
+    return Form(fields, {} if audio is None else {"file": _decoded(audio, spool)})
 
 
 def _flattened(name: str, value: object) -> list[tuple[str, str]]:
@@ -71,7 +70,7 @@ def _flattened(name: str, value: object) -> list[tuple[str, str]]:
     return [(name, text) for text in texts]
 
 
-def _decoded(audio: object, spool_dir: Path | None) -> Upload:
+def _decoded(audio: object, spool: Spool) -> Upload:
     """`{data, format}` with base64 data, which may have the head of a data URL, as an upload."""
     members = cast("dict[str, object]", audio) if isinstance(audio, dict) else {}
     data, kind = members.get("data"), members.get("format") or ""
@@ -83,9 +82,12 @@ def _decoded(audio: object, spool_dir: Path | None) -> Upload:
     except ValueError as error:
         raise BadRequest(f"input_audio.data is not base64: {error}", param="input_audio") from error
     try:
-        file = spool_file(spool_dir)
-        file.write(decoded)
-        file.seek(0)
+        with ExitStack() as unwanted:
+            file = spool.file()
+            unwanted.callback(file.close)
+            file.write(decoded)
+            file.rewind()
+            unwanted.pop_all()
     except OSError as error:
         unstorable(error)
     names = (f"audio.{kind}", f"audio/{kind}") if kind else ("audio", "")

@@ -6,8 +6,7 @@ import re
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import aclosing, suppress
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any, BinaryIO, NoReturn, cast
+from typing import Any, NoReturn, cast
 from urllib.parse import unquote_to_bytes
 
 from anyio import to_thread
@@ -16,7 +15,7 @@ from python_multipart.multipart import MultipartParser, parse_options_header
 
 from myna.api.body import BODY_LIMIT_BYTES, Body
 from myna.api.forms import Form, Upload, refuse, split_name
-from myna.api.spool import release, spool_file, unstorable
+from myna.api.spool import Spool, SpoolFile, release, unstorable
 from myna.errors import BadRequest, MynaError
 
 _MOST_PARTS = 1000
@@ -34,22 +33,22 @@ async def read_form(
     headers: Mapping[str, str],
     *,
     limit_bytes: int = BODY_LIMIT_BYTES,
-    spool_dir: Path | None = None,
+    spool: Spool | None = None,
 ) -> Form:
     """Read a multipart/form-data request.
 
     `stream` yields the body (starlette's `Request.stream()`), `headers` has lower-case names or
-    ignores case, `limit_bytes` is for the whole body, `spool_dir` is where files are kept (None
-    for the system's directory). A part is a file if it has a filename or is called `file`.
+    ignores case, `limit_bytes` is for the whole body, `spool` is where files are kept (None for the
+    system's directory). A part is a file if it has a filename or is called `file`.
 
-    Raises `BadRequest` for a body that is not such a form, `PayloadTooLarge` beyond the limit and
-    `ClientGone` if the client leaves; until a refused client has stopped writing, or for two
-    seconds, its bytes are taken and dropped, since it would not read an answer before.
+    Raises `BadRequest` for a body that is not such a form, `PayloadTooLarge` beyond the limit,
+    `Overloaded` where the spool has no room and `ClientGone` if the client leaves; until a refused
+    client has stopped writing, or for two seconds, its bytes are taken and dropped.
     """
     body = Body(stream, headers, limit_bytes)
     parts: _Parts | None = None
     try:
-        parts = _Parts(_boundary(headers), spool_dir)
+        parts = _Parts(_boundary(headers), spool or Spool())
         async with aclosing(body.blocks()) as blocks:
             async for block in blocks:
                 await to_thread.run_sync(parts.feed, block)
@@ -69,17 +68,17 @@ class _Part:
     headers: dict[str, bytes]
     name: str = ""
     filename: str = ""
-    file: BinaryIO | None = None
+    file: SpoolFile | None = None
 
 
 class _Parts:
     """The parser's callbacks. Only ever called from one worker thread at a time."""
 
-    def __init__(self, boundary: bytes, spool_dir: Path | None) -> None:
-        self._spool_dir = spool_dir
+    def __init__(self, boundary: bytes, spool: Spool) -> None:
+        self._spool = spool
         self._fields: list[tuple[str, str]] = []
         self._uploads: dict[str, Upload] = {}
-        self._files: list[BinaryIO] = []
+        self._files: list[SpoolFile] = []
         self._part = _Part({})
         self._n_parts = 0
         self._value = bytearray()
@@ -117,7 +116,7 @@ class _Parts:
             _unparsable("the body ends before the closing boundary")
         try:
             for upload in self._uploads.values():
-                upload.file.seek(0)  # writes what is buffered, too
+                upload.file.rewind()  # writes what is buffered, too
         except OSError as error:
             unstorable(error)
         kept = {id(upload.file) for upload in self._uploads.values()}
@@ -170,7 +169,7 @@ class _Parts:
         part.filename = filename or ""
         if len(self._files) >= _MOST_FILES:
             _unparsable(f"it has more than {_MOST_FILES} files")
-        part.file = spool_file(self._spool_dir)
+        part.file = self._spool.file()
         self._files.append(part.file)
 
     def _part_data(self, data: bytes, start: int, end: int) -> None:
@@ -191,7 +190,7 @@ class _Parts:
         if part.file:
             base, _ = split_name(part.name)
             kind = part.headers.get("content-type", b"").decode("latin-1")
-            self._uploads[base] = Upload(part.file, part.filename, kind, part.file.tell())
+            self._uploads[base] = Upload(part.file, part.filename, kind, part.file.size)
             return
         try:
             self._fields.append((part.name, self._value.decode()))

@@ -7,7 +7,8 @@ import json
 import math
 import re
 import unicodedata
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import aclosing
 from typing import Any, Literal, cast, get_args
 
 from fastapi import APIRouter, Request
@@ -15,13 +16,15 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 
-from myna.api.context import Context, context
+from myna.api.admission import admitted
+from myna.api.context import Context, caller, context
 from myna.api.names import TTS_1_VOICES, TTS_NAMES
 from myna.api.responses import LiveStream, event, primed, unless_gone
 from myna.audio.encode import CONTENT_TYPES, SpeechFormat
 from myna.engines.contract import Synthesizer, Voice
 from myna.errors import BadRequest, ClientGone, MynaError, PayloadTooLarge, envelope
-from myna.scheduling.speaking import SpeechService, Utterance
+from myna.scheduling.admission import Admitted
+from myna.scheduling.speaking import Spoken, Utterance
 from myna.scheduling.voices import OPENAI_VOICES, voice_named
 from myna.text.sentences import speakable
 
@@ -75,22 +78,40 @@ async def speech(request: Request) -> Response:
     """Speak a text; the audio is sent while it is made."""
     shared = context(request)
     residents = shared.loaded()
-    body = _parsed(await _read(request))
-    model = request.path_params.get("deployment") or body.model
-    if not model:
-        raise BadRequest("you must provide a model parameter", param="model")
-    service = residents.speaker(model, strict=shared.settings.strict).service
-    utterance = Utterance(
-        text=_text(body.input, shared),
-        voice=_voice(body.voice, model, service.engine, strict=shared.settings.strict),
-        speed=body.speed or 1.0,
-        format=body.response_format or "mp3",
-    )
-    if body.stream_format == "sse":
-        events = await unless_gone(request, primed(_events(service, utterance)))
-        return LiveStream(events, media_type="text/event-stream; charset=utf-8")
-    audio = await unless_gone(request, primed(_audio(service, utterance)))
-    return LiveStream(audio, media_type=CONTENT_TYPES[utterance.format])
+    place = await admitted(request, residents.tts.admission, _BODY_LIMIT_BYTES)
+    streaming = False
+    try:
+        body = _parsed(await _read(request))
+        model = request.path_params.get("deployment") or body.model
+        if not model:
+            raise BadRequest("you must provide a model parameter", param="model")
+        service = residents.speaker(model, strict=shared.settings.strict).service
+        utterance = Utterance(
+            text=_text(body.input, shared),
+            voice=_voice(body.voice, model, service.engine, strict=shared.settings.strict),
+            speed=body.speed or 1.0,
+            format=body.response_format or "mp3",
+        )
+        events = body.stream_format == "sse"
+        spoken = service.speak(utterance, caller(request))
+        source = _events(spoken, utterance) if events else _audio(spoken)
+        audio = await unless_gone(request, primed(_leaving(source, place)))
+        streaming = True
+    finally:
+        if not streaming:
+            place.leave()
+    kind = "text/event-stream; charset=utf-8" if events else CONTENT_TYPES[utterance.format]
+    return LiveStream(audio, media_type=kind)
+
+
+async def _leaving(source: AsyncGenerator[bytes], place: Admitted) -> AsyncIterator[bytes]:
+    """`source`, and the place is free behind it."""
+    try:
+        async with aclosing(source):
+            async for data in source:
+                yield data
+    finally:
+        place.leave()
 
 
 async def _read(request: Request) -> bytes:
@@ -177,23 +198,25 @@ def _voice(
     return voice_named(name, engine)
 
 
-async def _audio(service: SpeechService, utterance: Utterance) -> AsyncIterator[bytes]:
-    async for spoken in service.speak(utterance):
-        if spoken.data:
-            yield spoken.data
+async def _audio(speech: AsyncGenerator[Spoken]) -> AsyncGenerator[bytes]:
+    async with aclosing(speech):
+        async for spoken in speech:
+            if spoken.data:
+                yield spoken.data
 
 
-async def _events(service: SpeechService, utterance: Utterance) -> AsyncIterator[bytes]:
+async def _events(speech: AsyncGenerator[Spoken], utterance: Utterance) -> AsyncGenerator[bytes]:
     """Base64 deltas, then `done` with usage; a failure behind the first becomes an error event."""
     seconds = 0.0
     begun = False
     try:
-        async for spoken in service.speak(utterance):
-            seconds += spoken.seconds
-            if spoken.data:
-                audio = base64.b64encode(spoken.data).decode()
-                yield event({"type": "speech.audio.delta", "audio": audio})
-                begun = True
+        async with aclosing(speech):
+            async for spoken in speech:
+                seconds += spoken.seconds
+                if spoken.data:
+                    audio = base64.b64encode(spoken.data).decode()
+                    yield event({"type": "speech.audio.delta", "audio": audio})
+                    begun = True
     except MynaError as error:
         if not begun:
             raise

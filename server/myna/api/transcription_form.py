@@ -18,6 +18,8 @@ from myna.text.transcript import Task
 
 FORMATS = ("json", "text", "srt", "verbose_json", "vtt", "diarized_json")
 
+_WITHOUT_TIMES = frozenset({"json", "text"})
+"""Formats that show no times: Whisper writes them faster, and no less exactly, without any."""
 _LEAST_SPEECH_S = 0.1
 _LEAST_WINDOW_S = 5.0
 """`server_vad` with its usual 200 ms would cut between words; Whisper needs more than one."""
@@ -73,6 +75,7 @@ def read(
         hotwords=_hotwords(form),
         temperature=temperature,
         beam_size=beam_size,
+        timestamps=format_ not in _WITHOUT_TIMES,
         word_timestamps="word" in granularities,
         token_logprobs=logprobs and format_ == "json",
     )

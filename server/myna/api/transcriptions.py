@@ -8,7 +8,8 @@ from fastapi import APIRouter, Request
 from starlette.responses import Response
 
 from myna.api import transcription_form
-from myna.api.context import Context, context
+from myna.api.admission import admitted
+from myna.api.context import Context, caller, context
 from myna.api.forms import Form
 from myna.api.json_form import read_json_form
 from myna.api.multipart import read_form
@@ -16,7 +17,8 @@ from myna.api.names import LISTS_LANGUAGES, counts_duration
 from myna.api.responses import DONE, LiveStream, event, primed, unless_gone
 from myna.api.transcription_form import TranscriptionForm
 from myna.errors import BadRequest, MynaError, envelope
-from myna.scheduling.transcription import Progress, Transcription, TranscriptionService
+from myna.scheduling.admission import Admitted
+from myna.scheduling.transcription import Bounds, Progress, Transcription, TranscriptionService
 from myna.text.formats import delta_event, done_event, render
 from myna.text.transcript import Task, Transcript
 
@@ -73,9 +75,11 @@ async def translations(request: Request) -> Response:
 async def _answer(request: Request, task: Task) -> Response:
     shared = context(request)
     residents = shared.loaded()
-    form = await _form(request, shared)
+    place = await admitted(request, residents.stt.admission, shared.settings.max_upload_bytes)
+    form = None
     streaming = False
     try:
+        form = await _form(request, shared)
         model = request.path_params.get("deployment") or form.text("model")
         if not model:
             raise BadRequest("you must provide a model parameter", param="model")
@@ -88,35 +92,34 @@ async def _answer(request: Request, task: Task) -> Response:
             beam_size=shared.settings.beam_size,
             strict=shared.settings.strict,
         )
+        bounds = Bounds(caller(request), shared.settings.request_timeout_s or None)
         if asked.stream:
-            events = await unless_gone(request, primed(_events(form, service, asked)))
+            events = _events(form, place, service, asked, bounds)
+            primed_events = await unless_gone(request, primed(events))
             streaming = True
-            return LiveStream(events, media_type="text/event-stream; charset=utf-8")
-        return await unless_gone(request, _whole(service, asked))
+            return LiveStream(primed_events, media_type="text/event-stream; charset=utf-8")
+        return await unless_gone(request, _whole(service, asked, bounds))
     finally:
         if not streaming:
-            await form.close()
+            place.leave()
+            if form is not None:
+                await form.close()
 
 
 async def _form(request: Request, shared: Context) -> Form:
-    settings = shared.settings
-    if request.headers.get("content-type", "").startswith("application/json"):
-        return await read_json_form(
-            request.stream(),
-            request.headers,
-            limit_bytes=settings.max_upload_bytes,
-            spool_dir=settings.spool_dir,
-        )
-    return await read_form(
+    is_json = request.headers.get("content-type", "").startswith("application/json")
+    return await (read_json_form if is_json else read_form)(
         request.stream(),
         request.headers,
-        limit_bytes=settings.max_upload_bytes,
-        spool_dir=settings.spool_dir,
+        limit_bytes=shared.settings.max_upload_bytes,
+        spool=shared.spool,
     )
 
 
-async def _whole(service: TranscriptionService, asked: TranscriptionForm) -> Response:
-    transcription = await service.open(asked.file.fd, asked.options, asked.cutting)
+async def _whole(
+    service: TranscriptionService, asked: TranscriptionForm, bounds: Bounds
+) -> Response:
+    transcription = await service.open(asked.file.fd, asked.options, asked.cutting, bounds)
     transcript = await transcription.run()
     # In a thread, as an hour of words is megabytes of JSON.
     rendered = await service.call(
@@ -134,7 +137,11 @@ async def _whole(service: TranscriptionService, asked: TranscriptionForm) -> Res
 
 
 async def _events(
-    form: Form, service: TranscriptionService, asked: TranscriptionForm
+    form: Form,
+    place: Admitted,
+    service: TranscriptionService,
+    asked: TranscriptionForm,
+    bounds: Bounds,
 ) -> AsyncIterator[bytes]:
     """Deltas as windows finish, one `done` with the whole text, `[DONE]`.
 
@@ -142,7 +149,7 @@ async def _events(
     """
     begun = False
     try:
-        transcription = await service.open(asked.file.fd, asked.options, asked.cutting)
+        transcription = await service.open(asked.file.fd, asked.options, asked.cutting, bounds)
         async for delta in _deltas(transcription, logprobs=asked.logprobs):
             begun = True
             yield delta
@@ -161,6 +168,7 @@ async def _events(
             raise
         yield event(envelope(error))
     finally:
+        place.leave()
         await form.close()
 
 

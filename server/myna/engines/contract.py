@@ -54,7 +54,10 @@ class DecodingOptions:
     temperature: float = 0.0
     """0 for beam search with Whisper's fallback ladder, otherwise this value only."""
     beam_size: int = 5
+    timestamps: bool = True
+    """Whether segments need times. Without, a window is one segment and is written faster."""
     word_timestamps: bool = False
+    """Needs `timestamps`."""
     token_logprobs: bool = False
 
 
@@ -91,6 +94,12 @@ class Transcriber(Protocol):
     """Whether it can turn speech of any language into English text."""
     workers: int
     """How many threads may call `run` at the same time."""
+    express: int
+    """How many more may, for short requests that arrive while all workers are at long ones."""
+    batch_limit: int
+    """Windows that one batch may hold."""
+    batch_limit_s: float
+    """Audio-seconds that one batch may hold, padding included: what memory allows."""
 
     def prompt_tokens(self, options: DecodingOptions) -> int:
         """How many text tokens the prompt and hotwords of `options` come to."""

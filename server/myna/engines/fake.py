@@ -83,6 +83,9 @@ class FakeTranscriber:
         self.languages = languages
         self.translates = True
         self.workers = 2
+        self.express = 1
+        self.batch_limit = 8
+        self.batch_limit_s = 120.0
 
     def prompt_tokens(self, options: DecodingOptions) -> int:
         """One token a word."""

@@ -1,30 +1,43 @@
 """The fair queue: who is served next, and with whom.
 
-Requests are served by how much they have already been served (virtual time in audio-seconds), so a
-three-second clip never waits behind an hour of audio. The queue is pure: no threads, no clock, no
-engine; `worker` drives it.
+Callers (API keys) and, within one caller, requests are served by how much they have already been
+served, in virtual time counted in audio-seconds: a three-second clip never waits behind an hour of
+audio, and a caller with a hundred files has no more than one with one. The queue is pure: no
+threads, no clock, no engine; `workers` drives it.
 """
 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Hashable
+from collections.abc import Hashable, Iterator
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
 Job = TypeVar("Job")
+
+SHORT_S = 30.0
+"""A request is short until it has been given this much: one of Whisper's windows."""
 
 
 @dataclass(eq=False, slots=True)
 class Ticket:
     """One request's place in the queue."""
 
-    served_s: float = 0.0
-    """Virtual time: audio-seconds that it has been served, over its weight."""
+    caller: str = ""
+    """Whose request it is; those of one caller share that caller's part."""
     weight: float = 1.0
     """A ticket of weight 2 gets twice the share."""
+    served_s: float = 0.0
+    """Virtual time: audio-seconds that it has been served, over its weight."""
+    given_s: float = 0.0
+    """Audio-seconds that it has been given so far."""
     cancelled: bool = False
     """The client left: its jobs are dropped when they are met."""
+
+    @property
+    def short(self) -> bool:
+        """Whether somebody is likely to wait for the answer."""
+        return self.given_s < SHORT_S
 
 
 @dataclass(eq=False, slots=True)
@@ -40,89 +53,161 @@ class Entry(Generic[Job]):
 
 
 @dataclass(slots=True)
-class FairQueue(Generic[Job]):
-    """Jobs of many requests; those of one request keep their order."""
+class _Caller(Generic[Job]):
+    """One caller's requests that wait. Kept for as long as the queue: keys are few."""
 
-    batch_limit: int = 8
-    """The most jobs in a batch."""
-    batch_limit_s: float = 120.0
-    """The most audio-seconds in a batch; a single larger job still goes alone."""
-    _waiting: dict[Ticket, deque[Entry[Job]]] = field(
+    served_s: float = 0.0
+    """Virtual time: audio-seconds that it has been served."""
+    now_s: float = 0.0
+    """Virtual time among its requests: where a new one starts."""
+    waiting: dict[Ticket, deque[Entry[Job]]] = field(
         default_factory=dict[Ticket, deque[Entry[Job]]]
     )
-    _now_s: float = 0.0
-    """Virtual time of the queue: where a newcomer starts."""
+
+
+class FairQueue(Generic[Job]):
+    """Jobs of many requests; those of one request and key keep their order."""
+
+    def __init__(self, batch_limit: int = 8, batch_limit_s: float = 120.0) -> None:
+        self.batch_limit = batch_limit
+        """The most jobs in a batch."""
+        self.batch_limit_s = batch_limit_s
+        """The most audio-seconds in a batch; a single larger job still goes alone."""
+        self._callers: dict[str, _Caller[Job]] = {}
+        self._now_s = 0.0
+        """Virtual time among callers."""
 
     def __len__(self) -> int:
-        return sum(len(entries) for entries in self._waiting.values())
+        return sum(1 for _ in self._entries())
 
     @property
     def queued_s(self) -> float:
         """Audio-seconds that wait."""
-        return sum(entry.cost_s for entries in self._waiting.values() for entry in entries)
+        return sum(entry.cost_s for entry in self._entries())
 
     def put(self, entry: Entry[Job], *, first: bool = False) -> None:
         """Add a job; `first` puts it before the ticket's other jobs (a window tried again)."""
         ticket = entry.ticket
-        if ticket not in self._waiting:
-            # Idle time earns no credit: a ticket that comes back starts from now.
-            ticket.served_s = max(ticket.served_s, self._now_s)
-            self._waiting[ticket] = deque()
-        entries = self._waiting[ticket]
+        caller = self._callers.setdefault(ticket.caller, _Caller())
+        # Idle time earns no credit: who comes back starts from now.
+        if not caller.waiting:
+            caller.served_s = max(caller.served_s, self._now_s)
+        if ticket not in caller.waiting:
+            ticket.served_s = max(ticket.served_s, caller.now_s)
+            caller.waiting[ticket] = deque()
+        entries = caller.waiting[ticket]
         if first:
             entries.appendleft(entry)
         else:
             entries.append(entry)
 
-    def take(self) -> list[Entry[Job]]:
+    def leader(self, *, short_only: bool = False) -> Ticket | None:
+        """Who is due; None where nobody waits."""
+        self._drop_cancelled()
+        return next(iter(self._due(short_only=short_only)), None)
+
+    def take(self, *, idle: int = 1, short_only: bool = False) -> list[Entry[Job]]:
         """The next batch: the job that is due, and those that can go with it, in order of due-ness.
 
-        Charges each ticket for what it gets. Empty when nothing waits.
+        `idle` workers are there to share what waits, so that one does not take all of it;
+        `short_only` passes over requests that are not short. A batch that a short request leads
+        takes in no long one's jobs: they would make it wait. Charges everybody for what they get.
+        Empty when nothing waits.
         """
-        self._drop_cancelled()
-        if not self._waiting:
+        leader = self.leader(short_only=short_only)
+        if leader is None:
             return []
-        leader = self._due()[0]
-        start_s, weight = leader.served_s, sum(ticket.weight for ticket in self._waiting)
-        key = self._waiting[leader][0].key
+        key = self._callers[leader.caller].waiting[leader][0].key
+        short_only = leader.short
+        alike = sum(
+            1
+            for entry in self._entries()
+            if entry.key == key and (entry.ticket.short or not short_only)
+        )
+        limit = min(self.batch_limit, -(-alike // idle))
+        start_s = self._callers[leader.caller].served_s, leader.served_s
         batch: list[Entry[Job]] = []
         cost_s = 0.0
-        while len(batch) < self.batch_limit:
-            found = next((t for t in self._due() if self._waiting[t][0].key == key), None)
-            if found is None:
+        while len(batch) < limit:
+            entry = self._next(key, batch, short_only=short_only)
+            if entry is None or (batch and cost_s + entry.cost_s > self.batch_limit_s):
                 break
-            entry = self._waiting[found][0]
-            if batch and cost_s + entry.cost_s > self.batch_limit_s:
-                break
-            batch.append(self._pop(found))
+            batch.append(entry)
             cost_s += entry.cost_s
-        # Time passes for newcomers as it does for those who wait, else a steady stream of short
-        # requests, each new and so each first, would keep a long one waiting for ever.
-        self._now_s = max(start_s, self._now_s + cost_s / (weight + 1))
+            self._charge(entry)
+        self._pass_time(batch, *start_s)
+        for entry in batch:
+            self._remove(entry)
         return batch
 
     def cancel(self, ticket: Ticket) -> list[Entry[Job]]:
         """Forget the ticket's waiting jobs and return them."""
         ticket.cancelled = True
-        return list(self._waiting.pop(ticket, ()))
+        caller = self._callers.get(ticket.caller)
+        return list(caller.waiting.pop(ticket, ())) if caller else []
 
     def clear(self) -> list[Entry[Job]]:
         """Forget everything and return it."""
-        entries = [entry for waiting in self._waiting.values() for entry in waiting]
-        self._waiting.clear()
+        entries = list(self._entries())
+        for caller in self._callers.values():
+            caller.waiting.clear()
         return entries
 
-    def _due(self) -> list[Ticket]:
-        return sorted(self._waiting, key=lambda ticket: ticket.served_s)
+    def _entries(self) -> Iterator[Entry[Job]]:
+        for caller in self._callers.values():
+            for entries in caller.waiting.values():
+                yield from entries
 
-    def _pop(self, ticket: Ticket) -> Entry[Job]:
-        entries = self._waiting[ticket]
-        entry = entries.popleft()
+    def _due(self, *, short_only: bool) -> Iterator[Ticket]:
+        """Waiting tickets, who has been served least first: the callers, then their requests."""
+        for caller in sorted(self._callers.values(), key=lambda one: one.served_s):
+            for ticket in sorted(caller.waiting, key=lambda one: one.served_s):
+                if ticket.short or not short_only:
+                    yield ticket
+
+    def _next(
+        self, key: Hashable, batch: list[Entry[Job]], *, short_only: bool
+    ) -> Entry[Job] | None:
+        """The most due job that may join `batch`, which is of this key.
+
+        A request's later job may overtake an earlier one of another key: the earlier one leads a
+        batch as soon as its request is due, and its caller puts results in order.
+        """
+        for ticket in self._due(short_only=short_only):
+            for entry in self._callers[ticket.caller].waiting[ticket]:
+                if entry.key == key and entry not in batch:
+                    return entry
+        return None
+
+    def _charge(self, entry: Entry[Job]) -> None:
+        ticket, caller = entry.ticket, self._callers[entry.ticket.caller]
         ticket.served_s += entry.cost_s / ticket.weight
-        if not entries:
-            del self._waiting[ticket]
-        return entry
+        ticket.given_s += entry.cost_s
+        caller.served_s += entry.cost_s
+
+    def _pass_time(self, batch: list[Entry[Job]], caller_s: float, ticket_s: float) -> None:
+        """Time passes for newcomers as it does for those who wait, else a steady stream of short
+        requests, each new and so each first, would keep a long one waiting for ever.
+
+        `caller_s` and `ticket_s` are where the leader of the batch stood before it.
+        """
+        total_s = sum(entry.cost_s for entry in batch)
+        waiting = sum(1 for caller in self._callers.values() if caller.waiting)
+        self._now_s = max(caller_s, self._now_s + total_s / (waiting + 1))
+        leader = batch[0].ticket.caller
+        for name in {entry.ticket.caller for entry in batch}:
+            caller = self._callers[name]
+            own_s = sum(entry.cost_s for entry in batch if entry.ticket.caller == name)
+            passed_s = own_s / (sum(ticket.weight for ticket in caller.waiting) + 1)
+            caller.now_s = max(caller.now_s + passed_s, ticket_s if name == leader else 0.0)
+
+    def _remove(self, entry: Entry[Job]) -> None:
+        waiting = self._callers[entry.ticket.caller].waiting
+        waiting[entry.ticket].remove(entry)
+        if not waiting[entry.ticket]:
+            del waiting[entry.ticket]
 
     def _drop_cancelled(self) -> None:
-        for ticket in [ticket for ticket in self._waiting if ticket.cancelled]:
-            del self._waiting[ticket]
+        for caller in self._callers.values():
+            for ticket in [ticket for ticket in caller.waiting if ticket.cancelled]:
+                del caller.waiting[ticket]

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 from myna.errors import BadRequest, ModelNotFound
+from myna.scheduling.admission import Admission
 from myna.scheduling.speaking import SpeechService
 from myna.scheduling.transcription import TranscriptionService
 
@@ -31,9 +32,14 @@ class Shelf(Generic[Service]):
     """The residents of one task, the default first."""
 
     def __init__(
-        self, task: str, residents: tuple[Resident[Service], ...], default_names: tuple[str, ...]
+        self,
+        task: str,
+        residents: tuple[Resident[Service], ...],
+        default_names: tuple[str, ...],
+        admission: Admission,
     ) -> None:
         self.task = task
+        self.admission = admission
         self.residents = residents
         self.default_names = default_names if residents else ()
         """OpenAI's names, all of which mean the first resident."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Hashable, Sequence
+from collections.abc import AsyncGenerator, Callable, Hashable, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
 from threading import Lock
@@ -77,18 +77,18 @@ class SpeechService:
         self, engine: Synthesizer, workers: Workers[PieceJob, Samples], threads: Executor
     ) -> None:
         self.engine = engine
-        self._workers = workers
+        self.workers = workers
         self._threads = threads
 
-    async def speak(self, utterance: Utterance) -> AsyncIterator[Spoken]:
-        """Encoded audio piece by piece, headers with the first.
+    async def speak(self, utterance: Utterance, caller: str = "") -> AsyncGenerator[Spoken]:
+        """Encoded audio piece by piece, headers with the first, in the part of `caller`.
 
         Left early, it takes back the pieces that still wait.
 
         Raises:
             MynaError: the engine failed; what was yielded before is a valid beginning.
         """
-        ticket = Ticket()
+        ticket = Ticket(caller)
         coder = _Coder(encoder(utterance.format, self.engine.sample_rate_hz))
         waiting = deque(pieces(utterance.text))
         pending: deque[asyncio.Future[Samples]] = deque()
@@ -107,7 +107,7 @@ class SpeechService:
             tail = await self._call(coder.finish)
             yield Spoken(tail, 0.0)
         finally:
-            self._workers.cancel(ticket)
+            self.workers.cancel(ticket)
             for future in pending:
                 future.cancel()
             await asyncio.gather(*pending, return_exceptions=True)
@@ -115,7 +115,7 @@ class SpeechService:
 
     def _submit(self, ticket: Ticket, utterance: Utterance, text: str) -> asyncio.Future[Samples]:
         job = PieceJob(text, utterance.voice, utterance.speed)
-        return asyncio.wrap_future(self._workers.submit(ticket, job))
+        return asyncio.wrap_future(self.workers.submit(ticket, job))
 
     async def _encode(self, coder: _Coder, samples: Samples) -> Spoken:
         data = await self._call(lambda: coder.encode(samples))

@@ -5,10 +5,10 @@ from __future__ import annotations
 import asyncio
 import os
 from collections import deque
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Coroutine
 from concurrent.futures import Executor
 from dataclasses import dataclass, replace
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from myna.audio.decode import Decoder, PcmStream
 from myna.audio.windows import Cutting, SpeechProbabilities, WindowStream
@@ -20,7 +20,7 @@ from myna.engines.contract import (
     WindowJob,
     WindowResult,
 )
-from myna.errors import Overloaded
+from myna.errors import DeadlineExceeded, Overloaded
 from myna.scheduling.queue import Ticket
 from myna.scheduling.workers import Workers
 from myna.text.transcript import Segment, Transcript
@@ -42,6 +42,19 @@ class Progress:
     """Seconds of audio that are finished."""
 
 
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """What a request may have."""
+
+    caller: str = ""
+    """Whose it is: requests of one caller share that caller's part of the machine."""
+    longest_s: float | None = None
+    """How long it may take from `open` on, in seconds."""
+
+
+_UNBOUNDED = Bounds()
+
+
 class TranscriptionService:
     """What the edge calls: a file and options in, a `Transcription` out."""
 
@@ -59,11 +72,13 @@ class TranscriptionService:
         self._speech = speech
         self._threads = threads
 
-    async def open(self, fd: int, options: DecodingOptions, cutting: Cutting) -> Transcription:
+    async def open(
+        self, fd: int, options: DecodingOptions, cutting: Cutting, bounds: Bounds = _UNBOUNDED
+    ) -> Transcription:
         """Begin with the media file behind `fd`, which stays the caller's."""
         prompt_tokens = await self.call(lambda: self.engine.prompt_tokens(options))
         stream = WindowStream(await self._decoded(fd), self._speech(), cutting)
-        return Transcription(self, stream, options, prompt_tokens)
+        return Transcription(self, stream, options, prompt_tokens, bounds)
 
     async def call(self, function: Callable[[], T]) -> T:
         """Run blocking work of a request outside the event loop."""
@@ -98,6 +113,10 @@ class TranscriptionService:
             raise
 
 
+def _now_s() -> float:
+    return asyncio.get_running_loop().time()
+
+
 class Transcription:
     """A request on its way: iterate over `progress`, then read `transcript`; or just `run`."""
 
@@ -107,12 +126,15 @@ class Transcription:
         stream: WindowStream,
         options: DecodingOptions,
         prompt_tokens: int = 0,
+        bounds: Bounds = _UNBOUNDED,
     ) -> None:
         self._service = service
         self._stream = stream
         self._options = options
         self._prompt_tokens = prompt_tokens
-        self._ticket = Ticket()
+        self._ticket = Ticket(bounds.caller)
+        self._longest_s = bounds.longest_s
+        self._end_s = None if bounds.longest_s is None else _now_s() + bounds.longest_s
         self._first: asyncio.Task[WindowResult] | None = None
         self._pending: deque[asyncio.Task[WindowResult]] = deque()
         self._language = options.language
@@ -130,19 +152,31 @@ class Transcription:
         Ends when all is said. Left early, it takes back what still waits and stops decoding.
 
         Raises:
+            DeadlineExceeded: it took longer than its bounds allow.
             MynaError: the audio or the engine failed; what was yielded before stays true.
         """
         try:
-            while True:
-                await self._fill()
-                if not self._pending:
-                    break
-                result = await self._pending.popleft()
+            while (result := await self._in_time(self._next())) is not None:
                 self._language = self._language or result.language
                 self._segments.extend(result.segments)
                 yield Progress(result.segments, self._done_s)
         finally:
             await self._leave()
+
+    async def _next(self) -> WindowResult | None:
+        """The next window's result; None at the end."""
+        await self._fill()
+        return await self._pending.popleft() if self._pending else None
+
+    async def _in_time(self, step: Coroutine[Any, Any, T]) -> T:
+        limit = asyncio.timeout_at(self._end_s)
+        try:
+            async with limit:
+                return await step
+        except TimeoutError:
+            if limit.expired() and self._longest_s is not None:
+                raise DeadlineExceeded(self._longest_s) from None
+            raise
 
     @property
     def declared_s(self) -> float | None:

@@ -10,7 +10,9 @@ from dataclasses import dataclass
 from typing import Generic, Protocol, TypeVar, cast
 
 from myna.errors import EngineFailure, MynaError
-from myna.scheduling.queue import Entry, FairQueue, Ticket
+from myna.scheduling.dispatch import Batch, Dispatch
+from myna.scheduling.queue import Entry, Ticket
+from myna.scheduling.speed import Speedometer
 
 Job = TypeVar("Job")
 Result = TypeVar("Result")
@@ -49,16 +51,27 @@ class Workers(Generic[Job, Result]):
         runner: Runner[Job, Result],
         *,
         threads: int,
+        express: int = 0,
         batch_limit: int = 8,
+        batch_limit_s: float = 120.0,
         name: str = "engine",
     ) -> None:
+        """`express` threads come on top, for short requests behind long ones (see `dispatch`)."""
         self._runner = runner
-        self._queue = FairQueue[_Pending[Job, Result]](batch_limit)
+        self._dispatch = Dispatch[_Pending[Job, Result]](
+            threads, batch_limit=batch_limit, batch_limit_s=batch_limit_s
+        )
         self._changed = threading.Condition()
         self._closed = False
+        self._speed = Speedometer()
         self._threads = [
-            threading.Thread(target=self._loop, name=f"myna-{name}-{index}", daemon=True)
-            for index in range(threads)
+            threading.Thread(
+                target=self._loop,
+                args=(index >= threads,),
+                name=f"myna-{name}-{index}",
+                daemon=True,
+            )
+            for index in range(threads + express)
         ]
 
     def start(self) -> None:
@@ -70,7 +83,7 @@ class Workers(Generic[Job, Result]):
         """Stop after the batches that are running; jobs that wait are cancelled."""
         with self._changed:
             self._closed = True
-            waiting = self._queue.clear()
+            waiting = self._dispatch.clear()
             self._changed.notify_all()
         for entry in waiting:
             entry.job.future.cancel()
@@ -87,14 +100,14 @@ class Workers(Generic[Job, Result]):
             if self._closed or ticket.cancelled:
                 future.cancel()
                 return future
-            self._queue.put(entry)
-            self._changed.notify()
+            self._dispatch.put(entry)
+            self._changed.notify_all()
         return future
 
     def cancel(self, ticket: Ticket) -> None:
         """The client left: its waiting jobs free their places now, a running one at its end."""
         with self._changed:
-            dropped = self._queue.cancel(ticket)
+            dropped = self._dispatch.cancel(ticket)
         for entry in dropped:
             entry.job.future.cancel()
 
@@ -102,19 +115,34 @@ class Workers(Generic[Job, Result]):
     def queued_s(self) -> float:
         """Audio-seconds that wait."""
         with self._changed:
-            return self._queue.queued_s
+            return self._dispatch.queued_s
 
-    def _loop(self) -> None:
-        while batch := self._take():
-            self._deliver(batch, self._run(batch))
+    @property
+    def speed(self) -> float | None:
+        """Audio-seconds a second that the engine has come to lately; None before its first."""
+        with self._changed:
+            return self._speed.rate()
 
-    def _take(self) -> list[Entry[_Pending[Job, Result]]]:
+    def _loop(self, express: bool) -> None:  # noqa: FBT001 - an argument of a thread
+        while (batch := self._take(express=express)) is not None:
+            outcomes = self._run(batch.entries)
+            with self._changed:
+                self._dispatch.done(batch)
+                self._speed.end(batch.seconds)
+            self._deliver(batch.entries, outcomes)
+
+    def _take(self, *, express: bool) -> Batch[_Pending[Job, Result]] | None:
+        """The next batch as soon as there is one for this thread; None when all is over."""
         with self._changed:
             while not self._closed:
-                if batch := self._queue.take():
+                batch = self._dispatch.take(express=express)
+                if batch is not None:
+                    self._speed.begin()
+                    if batch.long:
+                        self._changed.notify_all()  # the express threads may be wanted now
                     return batch
                 self._changed.wait()
-            return []
+            return None
 
     def _run(self, batch: list[Entry[_Pending[Job, Result]]]) -> Sequence[Result | Job | Exception]:
         try:
@@ -155,8 +183,8 @@ class Workers(Generic[Job, Result]):
             if self._closed or entry.ticket.cancelled:
                 entry.job.future.cancel()
                 return
-            self._queue.put(entry, first=True)
-            self._changed.notify()
+            self._dispatch.put(entry, first=True)
+            self._changed.notify_all()
 
 
 def _settle(

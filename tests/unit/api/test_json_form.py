@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from myna.api.json_form import read_json_form
+from myna.api.spool import Spool
 from myna.errors import BadRequest, MynaError, PayloadTooLarge
 
 
@@ -100,4 +101,4 @@ def test_a_json_body_needs_its_content_type_and_keeps_to_the_limit():
 
 def test_a_json_upload_that_cannot_be_stored_is_the_servers_fault(tmp_path):
     with pytest.raises(MynaError, match="could not be stored"):
-        from_json({"input_audio": {"data": "YWJj"}}, spool_dir=tmp_path / "absent")
+        from_json({"input_audio": {"data": "YWJj"}}, spool=Spool(tmp_path / "absent"))

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from myna.api.forms import Form
 from myna.api.multipart import read_form
+from myna.api.spool import Spool
 from myna.errors import BadRequest, MynaError, PayloadTooLarge
 
 HEADERS = {"content-type": "multipart/form-data; boundary=b0und"}
@@ -73,7 +74,7 @@ def test_the_body_may_be_cut_anywhere(monkeypatch, chunk):
 
 def test_a_file_larger_than_the_buffer_is_kept_whole_on_disk(tmp_path):
     data = bytes(range(256)) * 4096
-    found = files(closed(upload(data)), chunk=65_536, spool_dir=tmp_path)
+    found = files(closed(upload(data)), chunk=65_536, spool=Spool(tmp_path))
     assert found[0] == data
     assert found[3] == len(data)
     assert list(tmp_path.iterdir()) == []
@@ -225,7 +226,7 @@ def test_the_limit_is_for_the_whole_body():
 
 def test_a_disk_that_cannot_be_written_is_the_servers_fault(tmp_path):
     with pytest.raises(MynaError, match="could not be stored") as caught:
-        files(closed(upload(b"abc")), spool_dir=tmp_path / "absent")
+        files(closed(upload(b"abc")), spool=Spool(tmp_path / "absent"))
     assert caught.value.status == 500
 
 

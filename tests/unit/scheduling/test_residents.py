@@ -7,12 +7,20 @@ from typing import Any
 import pytest
 
 from myna.errors import BadRequest, ModelNotFound
-from myna.scheduling.residents import Resident, Residents, Shelf
+from myna.scheduling import residents as stock
+from myna.scheduling.admission import Admission
+from myna.scheduling.residents import Resident, Residents
 
 
 def resident(name: str, *aliases: str, closed: list[str] | None = None) -> Resident[Any]:
     notes = closed if closed is not None else []
     return Resident(name, aliases, 1_700_000_000, object(), lambda: notes.append(name))
+
+
+def shelf(task: str, held: tuple[Resident[Any], ...], names: tuple[str, ...]) -> stock.Shelf[Any]:
+    """A shelf that takes any number of requests."""
+    idle = Admission(most_requests=1, most_queued_s=1, queued_s=lambda: 0.0, speed=lambda: None)
+    return stock.Shelf(task, held, names, idle)
 
 
 BASE = resident("whisper-base", "base", "Whisper")
@@ -21,13 +29,13 @@ JOE = resident("joe")
 
 
 @pytest.fixture
-def stt() -> Shelf[Any]:
-    return Shelf("transcription", (BASE, TINY), ("whisper-1", "gpt-4o-transcribe"))
+def stt() -> stock.Shelf[Any]:
+    return shelf("transcription", (BASE, TINY), ("whisper-1", "gpt-4o-transcribe"))
 
 
 @pytest.fixture
 def residents(stt) -> Residents:
-    return Residents(stt, Shelf("speech", (JOE,), ("tts-1",)), lambda: None)
+    return Residents(stt, shelf("speech", (JOE,), ("tts-1",)), lambda: None)
 
 
 @pytest.mark.parametrize(
@@ -53,7 +61,7 @@ def test_a_name_that_two_models_have_means_the_first(stt):
 
 
 def test_a_models_own_name_wins_over_openais(stt):
-    named = Shelf("transcription", (BASE, resident("whisper-1")), ("whisper-1",))
+    named = shelf("transcription", (BASE, resident("whisper-1")), ("whisper-1",))
     found = named.find("whisper-1")
     assert found is not None
     assert found.id == "whisper-1"
@@ -69,7 +77,7 @@ def test_every_listed_name_is_found_as_listed_and_listed_once(stt):
 
 
 def test_an_empty_shelf_has_no_names():
-    empty: Shelf[Any] = Shelf("speech", (), ("tts-1",))
+    empty: stock.Shelf[Any] = shelf("speech", (), ("tts-1",))
     assert empty.names() == []
     assert empty.find("tts-1") is None
 
@@ -95,7 +103,7 @@ def test_a_model_of_the_other_task_is_refused_by_name(residents, strict):
 
 
 def test_without_a_model_for_the_task_nothing_is_found(stt):
-    listeners = Residents(stt, Shelf("speech", (), ("tts-1",)), lambda: None)
+    listeners = Residents(stt, shelf("speech", (), ("tts-1",)), lambda: None)
     with pytest.raises(ModelNotFound):
         listeners.speaker("tts-1", strict=False)
 
@@ -103,8 +111,8 @@ def test_without_a_model_for_the_task_nothing_is_found(stt):
 def test_closing_closes_every_resident_and_then_what_they_share():
     closed: list[str] = []
     residents = Residents(
-        Shelf("transcription", (resident("a", closed=closed), resident("b", closed=closed)), ()),
-        Shelf("speech", (resident("c", closed=closed),), ()),
+        shelf("transcription", (resident("a", closed=closed), resident("b", closed=closed)), ()),
+        shelf("speech", (resident("c", closed=closed),), ()),
         lambda: closed.append("shared"),
     )
     residents.close()

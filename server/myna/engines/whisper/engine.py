@@ -19,7 +19,7 @@ from myna.engines.contract import (
     WindowJob,
     WindowResult,
 )
-from myna.engines.devices import DeviceChoice, choose_compute_type, choose_device
+from myna.engines.devices import Device, DeviceChoice, choose_compute_type, choose_device
 from myna.engines.whisper.fallback import Attempt, Step, best, next_step
 from myna.engines.whisper.reading import Reading, read_words
 from myna.engines.whisper.vocabulary import Vocabulary
@@ -27,7 +27,9 @@ from myna.engines.whisper.windowing import (
     FRAMES_PER_S,
     FULL_FRAMES,
     LONG_CONTEXT_TOKENS,
+    Pools,
     Sizing,
+    plan_pools,
     token_budget,
 )
 from myna.errors import EngineFailure
@@ -39,6 +41,9 @@ _BEST_OF = 5
 """Samples drawn where the temperature is above zero, as openai/whisper does."""
 _FIRST_TIMESTAMP_WITHIN = 50
 """The first timestamp lies in the first second, in steps of 20 ms (openai/whisper's default)."""
+_BATCH_LIMIT: dict[Device, int] = {"cpu": 8, "cuda": 16}
+_BATCH_LIMIT_S: dict[Device, float] = {"cpu": 120.0, "cuda": 480.0}
+"""A window of 30 s with five beams takes 50 MB and more while it is decoded."""
 _HOP = SAMPLE_RATE_HZ // FRAMES_PER_S
 
 Features = NDArray[np.float32]
@@ -69,11 +74,11 @@ class WhisperTranscriber:
         *,
         device: DeviceChoice = "auto",
         compute_type: str = "auto",
-        workers: int = 1,
-        threads_per_worker: int = 1,
+        cores: int = 1,
+        batch_limit: int = 0,
         sizing: Sizing | None = None,
     ) -> None:
-        """Load the model of `folder`.
+        """Load the model of `folder`. A `batch_limit` of 0 is what suits the device.
 
         Raises:
             ValueError: the device or the compute type is not to be had here.
@@ -84,20 +89,31 @@ class WhisperTranscriber:
         self.name = name
         self.device = chosen
         self.compute_type = choose_compute_type(compute_type, chosen, supported)
-        self.workers = workers if chosen == "cpu" else 1
-        self._model = Whisper(
-            str(folder),
-            device=chosen,
-            compute_type=self.compute_type,
-            inter_threads=self.workers,
-            intra_threads=threads_per_worker,
-        )
-        multilingual = bool(self._model.is_multilingual)
+        pools = plan_pools(cores, (folder / "model.bin").stat().st_size)
+        if chosen == "cuda":
+            pools = Pools(1, 0, apart=False, encoder_threads=1, decoder_threads=1)
+        self.workers = pools.workers
+        self.express = pools.express
+        self.batch_limit = batch_limit or _BATCH_LIMIT[chosen]
+        self.batch_limit_s = max(_BATCH_LIMIT_S[chosen], 15.0 * self.batch_limit)
+
+        def load(batches: int, threads: int) -> Whisper:
+            return Whisper(
+                str(folder),
+                device=chosen,
+                compute_type=self.compute_type,
+                inter_threads=batches,
+                intra_threads=threads,
+            )
+
+        self._decoder = load(pools.decoders, pools.decoder_threads)
+        self._encoder = load(pools.workers, pools.encoder_threads) if pools.apart else self._decoder
+        multilingual = bool(self._decoder.is_multilingual)
         self.translates = multilingual
         self._vocabulary = Vocabulary(folder, multilingual=multilingual)
         known = self._vocabulary.language_tokens.values() if multilingual else ("en",)
         self.languages = frozenset(known)
-        self._extractor = FeatureExtractor(feature_size=int(self._model.n_mels))
+        self._extractor = FeatureExtractor(feature_size=int(self._decoder.n_mels))
         self._sizing = sizing or Sizing()
         self._closed = False
 
@@ -115,13 +131,15 @@ class WhisperTranscriber:
         self._features(job, self._work(job))
 
     def batch_key(self, job: WindowJob) -> Hashable:
-        """Windows of one length, prompt length, temperature and beam can be decoded together."""
+        """Windows decode together that are alike in length, length of prompt, temperature, beams
+        and in whether times are written."""
         work = self._work(job)
         return (
             self._frames(job, work),
             len(work.context),
             work.step.temperature,
             job.options.beam_size,
+            work.step.timestamps,
         )
 
     def cost_s(self, job: WindowJob) -> float:
@@ -150,7 +168,9 @@ class WhisperTranscriber:
     def close(self) -> None:
         """Give the memory back; what runs afterwards fails."""
         self._closed = True
-        self._model.unload_model()
+        self._decoder.unload_model()
+        if self._encoder is not self._decoder:
+            self._encoder.unload_model()
 
     def _work(self, job: WindowJob) -> _Work:
         if not isinstance(job.state, _Work):
@@ -158,7 +178,8 @@ class WhisperTranscriber:
             context = tuple(self._vocabulary.context(options))
             full = not self._sizing.enabled or len(context) > LONG_CONTEXT_TOKENS
             language = options.language if self.translates else "en"
-            job.state = _Work(Step(options.temperature, full), context=context, language=language)
+            step = Step(options.temperature, full, options.timestamps)
+            job.state = _Work(step, context=context, language=language)
         return job.state
 
     def _frames(self, job: WindowJob, work: _Work) -> int:
@@ -181,12 +202,12 @@ class WhisperTranscriber:
     def _encode(self, jobs: Sequence[WindowJob], works: Sequence[_Work]) -> ctranslate2.StorageView:
         rows = [self._features(job, work) for job, work in zip(jobs, works, strict=True)]
         if self.device == "cuda":
-            return self._model.encode(_view(np.stack(rows)))
+            return self._encoder.encode(_view(np.stack(rows)))
         # One by one: on a CPU the encoder gains nothing from a batch, and its attention over 30 s
         # takes 72 MB for every window that is encoded at once.
         for work, row in zip(works, rows, strict=True):
             if work.encoded is None:
-                work.encoded = np.array(self._model.encode(_view(row[None])))[0]
+                work.encoded = np.array(self._encoder.encode(_view(row[None])))[0]
         return _view(np.stack([work.encoded for work in works if work.encoded is not None]))
 
     def _detect(
@@ -194,7 +215,7 @@ class WhisperTranscriber:
     ) -> None:
         if all(work.language for work in works):
             return
-        found = self._model.detect_language(encoded)
+        found = self._decoder.detect_language(encoded)
         for job, work, ranked in zip(jobs, works, found, strict=True):
             codes = [self._vocabulary.language_tokens[token] for token, _ in ranked]
             wanted = [code for code in codes if code in job.options.candidates]
@@ -205,13 +226,15 @@ class WhisperTranscriber:
     ) -> list[Attempt]:
         step, options = works[0].step, jobs[0].options
         prompts = [
-            self._vocabulary.prompt(work.context, work.language or "en", job.options.task)
+            self._vocabulary.prompt(
+                work.context, work.language or "en", job.options.task, timestamps=step.timestamps
+            )
             for job, work in zip(jobs, works, strict=True)
         ]
         frames = self._frames(jobs[0], works[0])
         budget = _budget(frames, len(prompts[0]))
         sampled = step.temperature > 0
-        results = self._model.generate(
+        results = self._decoder.generate(
             encoded,
             prompts,
             max_length=max(2 * budget, len(prompts[0]) + budget),
@@ -241,6 +264,7 @@ class WhisperTranscriber:
             no_speech_prob=result.no_speech_prob,
             cut_off=len(tokens) >= budget,
             full_length=full_length,
+            timestamps=step.timestamps,
         )
 
     def _judge(self, job: WindowJob, work: _Work, attempt: Attempt) -> Attempt | WindowJob:
@@ -266,7 +290,7 @@ class WhisperTranscriber:
         timed = [row for row, reading in readings.items() if reading.wants_alignment]
         if timed:
             view = encoded if len(timed) == len(jobs) else _view(np.array(encoded)[timed])
-            read_words(self._model, view, [readings[row] for row in timed])
+            read_words(self._decoder, view, [readings[row] for row in timed])
         for row in readings:
             works[row].features = works[row].encoded = None
         return [

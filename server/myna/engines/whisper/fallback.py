@@ -2,9 +2,10 @@
 
 The ladder and its thresholds are Whisper's own (openai/whisper, `decode_with_fallback`):
 temperatures 0, 0.2 … 1.0 while the text compresses too well or is too improbable, and silence where
-the no-speech token is likely and the text is not. One step is added in front: a right-sized
-window that looks doubtful is decoded once more with all of Whisper's 30 s before any temperature is
-raised.
+the no-speech token is likely and the text is not. Two steps are added: a right-sized window that
+looks doubtful is decoded once more with all of Whisper's 30 s before any temperature is raised; and
+a text that did not fit and has no timestamps is written once more with them, since they tell where
+to go on.
 """
 
 from __future__ import annotations
@@ -35,6 +36,8 @@ class Attempt:
     """The decoder was stopped by the token budget, not by the end of the text."""
     full_length: bool
     """Decoded with 30 s of frames."""
+    timestamps: bool
+    """Written with timestamps."""
 
     @property
     def compression_ratio(self) -> float:
@@ -59,7 +62,12 @@ class Attempt:
         if self.silent:
             return True
         limit = LOGPROB_LIMIT if self.full_length else RIGHT_SIZED_LOGPROB_LIMIT
-        return not self.repeats and self.avg_logprob >= limit
+        return not self.repeats and not self.lost_its_end and self.avg_logprob >= limit
+
+    @property
+    def lost_its_end(self) -> bool:
+        """There was more to write, and nothing tells from where."""
+        return self.cut_off and not self.timestamps
 
 
 def _says_all_again(text: str) -> bool:
@@ -81,6 +89,7 @@ class Step:
 
     temperature: float
     full_length: bool
+    timestamps: bool
 
 
 def next_step(attempt: Attempt, asked_temperature: float) -> Step | None:
@@ -88,11 +97,13 @@ def next_step(attempt: Attempt, asked_temperature: float) -> Step | None:
     if attempt.good:
         return None
     if not attempt.full_length:
-        return Step(attempt.temperature, full_length=True)
+        return Step(attempt.temperature, full_length=True, timestamps=attempt.timestamps)
+    if attempt.lost_its_end:
+        return Step(attempt.temperature, full_length=True, timestamps=True)
     if asked_temperature > 0:
         return None
     higher = [value for value in LADDER if value > attempt.temperature]
-    return Step(higher[0], full_length=True) if higher else None
+    return Step(higher[0], full_length=True, timestamps=attempt.timestamps) if higher else None
 
 
 def best(attempts: list[Attempt]) -> Attempt:

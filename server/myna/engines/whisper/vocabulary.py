@@ -66,9 +66,13 @@ class Vocabulary:
         told = self.base.encode(" " + prompt)[-room:] if prompt and room > 0 else []
         return hot + told
 
-    def prompt(self, context: Sequence[int], language: str, task: Task) -> list[int]:
+    def prompt(
+        self, context: Sequence[int], language: str, task: Task, *, timestamps: bool = True
+    ) -> list[int]:
         """Everything that the decoder is given before it writes."""
-        start = self.tokenizer(language, task).sot_sequence
+        start = list(self.tokenizer(language, task).sot_sequence)
+        if not timestamps:
+            start.append(self.base.no_timestamps)
         return ([self.base.sot_prev, *context] if context else []) + start
 
     def text(self, tokens: Sequence[int]) -> str:

@@ -35,6 +35,48 @@ class Sizing:
         return FULL_FRAMES
 
 
+@dataclass(frozen=True, slots=True)
+class Pools:
+    """How CTranslate2's threads are laid out for one model on a CPU."""
+
+    workers: int
+    """Batches that are decoded at the same time."""
+    express: int
+    """Further batches, for short requests that would wait behind long ones."""
+    apart: bool
+    """Whether encoder and decoder have a copy of the weights each, with threads of their own."""
+    encoder_threads: int
+    decoder_threads: int
+
+    @property
+    def decoders(self) -> int:
+        """Decodings that may run at the same time."""
+        return self.workers + self.express
+
+
+def plan_pools(cores: int, weights_bytes: int) -> Pools:
+    """Threads for a model of this size.
+
+    Two cores encode a window in half the time of one. The decoder of a small model is slower on two
+    than on one, as each of its steps is too little work to share. So small models are held twice,
+    which costs their size in memory. Large ones are held once: there, memory is dear and steps are
+    long enough. Measured on two cores (`docs/capacity.md`); beyond that it is reasoned, not
+    measured.
+    """
+    if weights_bytes > SMALL_MODEL_BYTES:
+        return Pools(1, 0, apart=False, encoder_threads=cores, decoder_threads=cores)
+    apart = cores > 1
+    return Pools(
+        workers=cores,
+        express=1 if apart else 0,
+        apart=apart,
+        encoder_threads=min(cores, 4),
+        decoder_threads=1,
+    )
+
+
+SMALL_MODEL_BYTES = 600_000_000
+"""Of `model.bin`: up to Whisper small, at 16 bits a weight."""
 LONG_CONTEXT_TOKENS = 32
 """A right-sized window behind a longer prompt is written twice now and then (5 of 40 behind 54 to
 116 tokens, none behind 21), so such windows get their 30 s."""

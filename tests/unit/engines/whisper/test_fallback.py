@@ -19,6 +19,7 @@ GOOD = Attempt(
     no_speech_prob=0.1,
     cut_off=False,
     full_length=True,
+    timestamps=True,
 )
 LOOP = " and so on" * 30
 
@@ -38,6 +39,7 @@ def climb(first: Attempt, asked: float, **changes: object) -> list[Step]:
             attempt,
             temperature=step.temperature,
             full_length=step.full_length,
+            timestamps=step.timestamps,
             **changes,
         )
     return steps
@@ -72,6 +74,14 @@ def test_a_right_sized_window_that_used_up_its_budget_loops():
     assert tried(cut_off=True, full_length=True).good
 
 
+def test_text_without_timestamps_that_did_not_fit_is_written_again_with_them():
+    """They tell where to go on; without, what did not fit would be lost."""
+    attempt = tried(cut_off=True, timestamps=False)
+    assert next_step(attempt, 0.0) == Step(0.0, full_length=True, timestamps=True)
+    assert next_step(replace(attempt, temperature=0.4), 0.4) == Step(0.4, True, True)
+    assert tried(timestamps=False).good
+
+
 @pytest.mark.parametrize(
     "text",
     [
@@ -84,7 +94,7 @@ def test_a_right_sized_window_that_says_everything_twice_is_tried_at_full_length
     """It happens behind long prompts; such text is probable and does not compress too well."""
     attempt = tried(text=text, full_length=False)
     assert attempt.compression_ratio < 2.4
-    assert next_step(attempt, 0.0) == Step(0.0, full_length=True)
+    assert next_step(attempt, 0.0) == Step(0.0, full_length=True, timestamps=True)
     assert tried(text=text, full_length=True).good  # at full length somebody said it
 
 
@@ -112,7 +122,7 @@ def test_silence_is_not_tried_again_even_where_it_repeats():
 
 def test_the_ladder_begins_at_full_length_and_goes_up_by_fifths():
     steps = climb(tried(text=LOOP, full_length=False), 0.0)
-    assert steps == [Step(temperature, full_length=True) for temperature in LADDER]
+    assert steps == [Step(temperature, full_length=True, timestamps=True) for temperature in LADDER]
 
 
 def test_a_full_window_begins_on_the_second_rung():
@@ -123,7 +133,7 @@ def test_a_full_window_begins_on_the_second_rung():
 def test_a_temperature_that_was_asked_for_is_the_only_one():
     assert climb(tried(text=LOOP, temperature=0.4), 0.4) == []
     doubtful = tried(text=LOOP, temperature=0.4, full_length=False)
-    assert climb(doubtful, 0.4) == [Step(0.4, full_length=True)]
+    assert climb(doubtful, 0.4) == [Step(0.4, full_length=True, timestamps=True)]
 
 
 attempts = st.builds(
@@ -135,6 +145,7 @@ attempts = st.builds(
     no_speech_prob=st.floats(0, 1),
     cut_off=st.booleans(),
     full_length=st.booleans(),
+    timestamps=st.booleans(),
 )
 
 
@@ -146,7 +157,8 @@ def test_no_step_goes_down_or_back_to_a_right_sized_window(attempt, asked):
         assert not attempt.good
         assert step.full_length
         assert step.temperature >= attempt.temperature
-        assert step != Step(attempt.temperature, attempt.full_length)
+        assert step.timestamps >= attempt.timestamps
+        assert step != Step(attempt.temperature, attempt.full_length, attempt.timestamps)
 
 
 def test_the_last_attempt_is_kept_where_it_is_good():

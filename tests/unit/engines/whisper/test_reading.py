@@ -50,6 +50,7 @@ def reading(
         "no_speech_prob": 0.125,
         "cut_off": False,
         "full_length": True,
+        "timestamps": True,
         "temperature": 0.0,
     }
     window = Window(np.zeros(round(window_s * 16_000), np.float32), start_s)

@@ -1,0 +1,22 @@
+"""The door: a request gets a place before its body is read, or is sent away."""
+
+from __future__ import annotations
+
+from starlette.requests import Request
+
+from myna.api.body import Body
+from myna.errors import Overloaded
+from myna.scheduling.admission import Admission, Admitted
+
+
+async def admitted(request: Request, admission: Admission, limit_bytes: int) -> Admitted:
+    """A place, which the caller leaves when the request is answered.
+
+    Raises:
+        Overloaded: there is none. What the client goes on to write has been taken and dropped.
+    """
+    try:
+        return admission.admit()
+    except Overloaded:
+        await Body(request.stream(), request.headers, limit_bytes).drain()
+        raise
