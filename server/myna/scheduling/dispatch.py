@@ -18,7 +18,7 @@ class Batch(Generic[Job]):
     express: bool
     """Taken by an express worker."""
     long: bool
-    """Led by a long request."""
+    """Led by a job that is not short."""
 
     @property
     def seconds(self) -> float:
@@ -27,11 +27,11 @@ class Batch(Generic[Job]):
 
 
 class Dispatch(Generic[Job]):
-    """Hands out batches to workers, and short requests' ones to express workers.
+    """Hands out batches to workers, and those of short jobs to express workers.
 
-    Express workers only take short requests, and only while every other worker is at a long one's
-    batch. For a moment the machine then has more threads than cores and shares itself out between
-    them, which no batch can do once it runs.
+    Express workers only take short jobs, and only while every other worker is at a batch that a
+    long one leads. For a moment the machine then has more threads than cores and shares itself out
+    between them, which no batch can do once it runs.
     """
 
     def __init__(self, workers: int, *, batch_limit: int = 8, batch_limit_s: float = 120.0) -> None:
@@ -39,7 +39,7 @@ class Dispatch(Generic[Job]):
         self._idle = workers
         """Workers without a batch, express ones not counted."""
         self._at_long = 0
-        """Workers that are at a long request's batch."""
+        """Workers that are at a batch that a long job leads."""
 
     @property
     def queued_s(self) -> float:

@@ -16,7 +16,7 @@ from typing import Generic, TypeVar
 Job = TypeVar("Job")
 
 SHORT_S = 30.0
-"""A request is short until it has been given this much: one of Whisper's windows."""
+"""What a request is given below this, one of Whisper's windows, somebody is likely to wait for."""
 
 
 @dataclass(eq=False, slots=True)
@@ -34,11 +34,6 @@ class Ticket:
     cancelled: bool = False
     """The client left: its jobs are dropped when they are met."""
 
-    @property
-    def short(self) -> bool:
-        """Whether somebody is likely to wait for the answer."""
-        return self.given_s < SHORT_S
-
 
 @dataclass(eq=False, slots=True)
 class Entry(Generic[Job]):
@@ -50,6 +45,11 @@ class Entry(Generic[Job]):
     """Only entries with equal keys share a batch."""
     cost_s: float
     """Audio-seconds that it occupies in a batch, padding included."""
+
+    @property
+    def short(self) -> bool:
+        """Whether it is one of a short request's, or of a longer one's first seconds."""
+        return self.ticket.given_s + self.cost_s < SHORT_S
 
 
 @dataclass(slots=True)
@@ -101,31 +101,29 @@ class FairQueue(Generic[Job]):
         else:
             entries.append(entry)
 
-    def leader(self, *, short_only: bool = False) -> Ticket | None:
-        """Who is due; None where nobody waits."""
+    def leader(self, *, short_only: bool = False) -> Entry[Job] | None:
+        """The job that is due, or the short one that is; None where none waits."""
         self._drop_cancelled()
-        return next(iter(self._due(short_only=short_only)), None)
+        firsts = (self._callers[one.caller].waiting[one][0] for one in self._due())
+        return next((entry for entry in firsts if entry.short or not short_only), None)
 
     def take(self, *, idle: int = 1, short_only: bool = False) -> list[Entry[Job]]:
         """The next batch: the job that is due, and those that can go with it, in order of due-ness.
 
         `idle` workers are there to share what waits, so that one does not take all of it;
-        `short_only` passes over requests that are not short. A batch that a short request leads
-        takes in no long one's jobs: they would make it wait. Charges everybody for what they get.
-        Empty when nothing waits.
+        `short_only` passes over jobs that are not short. A batch that a short job leads takes in no
+        long ones: they would make it wait. Charges everybody for what they get. Empty when nothing
+        waits.
         """
         leader = self.leader(short_only=short_only)
         if leader is None:
             return []
-        key = self._callers[leader.caller].waiting[leader][0].key
-        short_only = leader.short
+        key, short_only = leader.key, leader.short
         alike = sum(
-            1
-            for entry in self._entries()
-            if entry.key == key and (entry.ticket.short or not short_only)
+            1 for entry in self._entries() if entry.key == key and (entry.short or not short_only)
         )
         limit = min(self.batch_limit, -(-alike // idle))
-        start_s = self._callers[leader.caller].served_s, leader.served_s
+        start_s = self._callers[leader.ticket.caller].served_s, leader.ticket.served_s
         batch: list[Entry[Job]] = []
         cost_s = 0.0
         while len(batch) < limit:
@@ -158,12 +156,10 @@ class FairQueue(Generic[Job]):
             for entries in caller.waiting.values():
                 yield from entries
 
-    def _due(self, *, short_only: bool) -> Iterator[Ticket]:
+    def _due(self) -> Iterator[Ticket]:
         """Waiting tickets, who has been served least first: the callers, then their requests."""
         for caller in sorted(self._callers.values(), key=lambda one: one.served_s):
-            for ticket in sorted(caller.waiting, key=lambda one: one.served_s):
-                if ticket.short or not short_only:
-                    yield ticket
+            yield from sorted(caller.waiting, key=lambda one: one.served_s)
 
     def _next(
         self, key: Hashable, batch: list[Entry[Job]], *, short_only: bool
@@ -173,9 +169,9 @@ class FairQueue(Generic[Job]):
         A request's later job may overtake an earlier one of another key: the earlier one leads a
         batch as soon as its request is due, and its caller puts results in order.
         """
-        for ticket in self._due(short_only=short_only):
+        for ticket in self._due():
             for entry in self._callers[ticket.caller].waiting[ticket]:
-                if entry.key == key and entry not in batch:
+                if entry.key == key and entry not in batch and (entry.short or not short_only):
                     return entry
         return None
 

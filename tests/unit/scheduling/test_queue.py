@@ -52,6 +52,7 @@ class Simulation:
     tickets: list[Ticket] = field(default_factory=lambda: [Ticket() for _ in range(TICKETS)])
     expected: list[deque[int]] = field(default_factory=lambda: [deque() for _ in range(TICKETS)])
     last_batch: list[Entry[int]] = field(default_factory=list)
+    keys: dict[int, str] = field(default_factory=dict)
     put_so_far: int = 0
     served: list[int] = field(default_factory=list)
 
@@ -70,6 +71,7 @@ class Simulation:
             self.tickets[number] = Ticket()  # another client
         self.queue.put(Entry(self.tickets[number], self.put_so_far, key, cost_s))
         self.expected[number].append(self.put_so_far)
+        self.keys[self.put_so_far] = key
         self.put_so_far += 1
 
     def take(self) -> None:
@@ -83,7 +85,10 @@ class Simulation:
             assert cost_s <= self.queue.batch_limit_s or len(batch) == 1
         for entry in batch:
             assert not entry.ticket.cancelled
-            assert entry.job == self.expected[self.tickets.index(entry.ticket)].popleft()
+            expected = self.expected[self.tickets.index(entry.ticket)]
+            alike = [number for number in expected if self.keys[number] == entry.key]
+            assert entry.job == alike[0]  # those of one request and key keep their order
+            expected.remove(entry.job)
             self.served.append(entry.job)
         self.last_batch = batch
 
@@ -102,6 +107,7 @@ class Simulation:
         self.queue.put(entry, first=True)
         self.expected[self.tickets.index(entry.ticket)].appendleft(entry.job)
         self.served.remove(entry.job)
+        self.keys[entry.job] = key
 
 
 @settings(max_examples=200, deadline=None, derandomize=True)
@@ -141,15 +147,79 @@ def test_a_short_clip_does_not_wait_behind_an_hour_of_audio():
     assert names(queue.take()) == ["clip"]
 
 
-def test_a_clip_of_the_same_key_leads_the_next_batch():
+def test_a_clip_takes_no_long_requests_windows_along():
+    """They would make it wait for the end of a larger batch."""
     queue, long = FairQueue[str](batch_limit=3), Ticket()
     for number in range(20):
-        queue.put(job(long, f"hour {number}"))
+        queue.put(job(long, f"hour {number}", 30))
     queue.take()
     queue.put(job(Ticket(), "clip"))
-    batch = names(queue.take())
-    assert batch[0] == "clip"
-    assert batch[1:] == ["hour 3", "hour 4"]
+    queue.put(job(Ticket(), "other clip"))
+    assert names(queue.take()) == ["clip", "other clip"]
+    assert names(queue.take()) == ["hour 3", "hour 4", "hour 5"]
+
+
+def test_a_long_request_takes_clips_along():
+    queue, long = FairQueue[str](batch_limit=3), Ticket(given_s=60)
+    clip = Ticket(served_s=5)
+    queue.put(job(clip, "clip"))
+    queue.put(job(long, "hour 0"))
+    queue.put(job(long, "hour 1"))
+    assert names(queue.take()) == ["hour 0", "clip", "hour 1"]
+
+
+def test_workers_that_are_free_share_what_waits():
+    queue, ticket = FairQueue[str](batch_limit=8), Ticket()
+    for number in range(6):
+        queue.put(job(ticket, str(number), 4))
+    assert names(queue.take(idle=2)) == ["0", "1", "2"]
+    assert names(queue.take(idle=1)) == ["3", "4", "5"]
+
+
+def test_only_short_requests_may_be_asked_for():
+    queue, long = FairQueue[str](), Ticket(given_s=30)
+    queue.put(job(long, "hour"))
+    assert queue.take(short_only=True) == []
+    queue.put(job(Ticket(), "clip", key="long"))
+    assert names(queue.take(short_only=True)) == ["clip"]
+    assert names(queue.take()) == ["hour"]
+
+
+def test_what_a_request_is_given_below_half_a_minute_is_short():
+    queue, ticket = FairQueue[str](batch_limit=1), Ticket()
+    for name in ("a", "b", "c"):
+        queue.put(job(ticket, name, 12))
+    assert names(queue.take(short_only=True)) == ["a"]
+    assert names(queue.take(short_only=True)) == ["b"]
+    assert queue.take(short_only=True) == []
+    queue.put(job(Ticket(), "long from the start", 30))
+    assert queue.take(short_only=True) == []
+
+
+def test_callers_share_alike_however_many_requests_they_have():
+    queue = FairQueue[str](batch_limit=1)
+    for number in range(10):
+        ticket = Ticket("many")
+        for _ in range(10):
+            queue.put(job(ticket, "many", key=str(number)))
+    one = Ticket("one")
+    for _ in range(100):
+        queue.put(job(one, "one"))
+    served = [name for _ in range(40) for name in names(queue.take())]
+    assert served.count("one") == pytest.approx(20, abs=1)
+
+
+def test_a_caller_earns_no_credit_while_it_is_away():
+    queue, busy = FairQueue[str](batch_limit=1), Ticket("busy")
+    for _ in range(100):
+        queue.put(job(busy, "busy"))
+    for _ in range(50):
+        queue.take()
+    fresh = Ticket("fresh")
+    for _ in range(50):
+        queue.put(job(fresh, "fresh"))
+    served = [name for _ in range(20) for name in names(queue.take())]
+    assert served.count("fresh") == pytest.approx(10, abs=2)
 
 
 @pytest.mark.parametrize("keys", [("same", "same"), ("one", "other")])
@@ -229,11 +299,12 @@ def test_a_job_that_is_tried_again_alone_is_served_again():
     assert drain(queue) == [["a"]]
 
 
-def test_a_batch_does_not_skip_a_requests_next_job_to_find_its_key():
-    queue, ticket = FairQueue[str](), Ticket()
-    for name, key in (("a", "short"), ("b", "long"), ("c", "short")):
+def test_a_batch_takes_a_requests_later_jobs_of_its_key_and_the_next_begins_with_its_first():
+    """The windows of a recording differ in length; batches of one would cost it half its speed."""
+    queue, ticket = FairQueue[str](), Ticket(given_s=60)
+    for name, key in (("a", "short"), ("b", "long"), ("c", "short"), ("d", "long")):
         queue.put(job(ticket, name, 8, key))
-    assert drain(queue) == [["a"], ["b"], ["c"]]
+    assert drain(queue) == [["a", "c"], ["b", "d"]]
 
 
 def test_a_batch_gathers_jobs_of_one_key_across_requests():
@@ -244,7 +315,7 @@ def test_a_batch_gathers_jobs_of_one_key_across_requests():
 
 
 def test_a_batch_is_limited_in_jobs_and_in_audio_seconds():
-    queue, ticket = FairQueue[str](batch_limit=3, batch_limit_s=50), Ticket()
+    queue, ticket = FairQueue[str](batch_limit=3, batch_limit_s=50), Ticket(given_s=60)
     for number in range(6):
         queue.put(job(ticket, str(number), 10 if number < 3 else 30))
     assert drain(queue) == [["0", "1", "2"], ["3"], ["4"], ["5"]]

@@ -23,7 +23,7 @@ class Sizing:
     enabled: bool = True
     margin_s: float = 1.0
     """Silence behind the speech."""
-    sizes_s: tuple[float, ...] = (8.0, 10.0, 12.0, 15.0, 18.0, 22.0, 26.0, 30.0)
+    sizes_s: tuple[float, ...] = (8.0, 12.0, 16.0, 20.0, 25.0, 30.0)
     """Windows come in these lengths only, so that windows of different requests share a batch."""
 
     def frames(self, seconds: float) -> int:
