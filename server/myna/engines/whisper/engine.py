@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Generator, Hashable, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from threading import Lock
 
 import ctranslate2
 import numpy as np
@@ -29,6 +31,7 @@ from myna.engines.whisper.windowing import (
     LONG_CONTEXT_TOKENS,
     Pools,
     Sizing,
+    needs_timestamps,
     plan_pools,
     token_budget,
 )
@@ -107,7 +110,7 @@ class WhisperTranscriber:
             )
 
         self._decoder = load(pools.decoders, pools.decoder_threads)
-        self._encoder = load(pools.workers, pools.encoder_threads) if pools.apart else self._decoder
+        self._encoder = load(1, pools.encoder_threads) if pools.apart else self._decoder
         multilingual = bool(self._decoder.is_multilingual)
         self.translates = multilingual
         self._vocabulary = Vocabulary(folder, multilingual=multilingual)
@@ -115,6 +118,8 @@ class WhisperTranscriber:
         self.languages = frozenset(known)
         self._extractor = FeatureExtractor(feature_size=int(self._decoder.n_mels))
         self._sizing = sizing or Sizing()
+        self._lock = Lock()
+        self._running = 0
         self._closed = False
 
     def prompt_tokens(self, options: DecodingOptions) -> int:
@@ -151,6 +156,12 @@ class WhisperTranscriber:
         works = [self._work(job) for job in jobs]
         if self._closed:
             return [EngineFailure(f"{self.name} has been unloaded") for _ in jobs]
+        with self._counted():
+            return self._run(jobs, works)
+
+    def _run(
+        self, jobs: Sequence[WindowJob], works: Sequence[_Work]
+    ) -> list[WindowResult | WindowJob | Exception]:
         try:
             encoded = self._encode(jobs, works)
             self._detect(jobs, works, encoded)
@@ -172,13 +183,26 @@ class WhisperTranscriber:
         if self._encoder is not self._decoder:
             self._encoder.unload_model()
 
+    @contextmanager
+    def _counted(self) -> Generator[None]:
+        """One of the batches that run now."""
+        with self._lock:
+            self._running += 1
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._running -= 1
+
     def _work(self, job: WindowJob) -> _Work:
         if not isinstance(job.state, _Work):
             options = job.options
             context = tuple(self._vocabulary.context(options))
             full = not self._sizing.enabled or len(context) > LONG_CONTEXT_TOKENS
             language = options.language if self.translates else "en"
-            step = Step(options.temperature, full, options.timestamps)
+            frames = FULL_FRAMES if full else self._sizing.frames(job.window.seconds)
+            timestamps = options.timestamps or needs_timestamps(job.window.seconds, frames)
+            step = Step(options.temperature, full, timestamps)
             job.state = _Work(step, context=context, language=language)
         return job.state
 
@@ -204,10 +228,12 @@ class WhisperTranscriber:
         if self.device == "cuda":
             return self._encoder.encode(_view(np.stack(rows)))
         # One by one: on a CPU the encoder gains nothing from a batch, and its attention over 30 s
-        # takes 72 MB for every window that is encoded at once.
+        # takes 72 MB for every window that is encoded at once. With all cores only while no other
+        # batch runs: threads that wait for each other on cores that others use cost both dear.
         for work, row in zip(works, rows, strict=True):
             if work.encoded is None:
-                work.encoded = np.array(self._encoder.encode(_view(row[None])))[0]
+                model = self._encoder if self._running == 1 else self._decoder
+                work.encoded = np.array(model.encode(_view(row[None])))[0]
         return _view(np.stack([work.encoded for work in works if work.encoded is not None]))
 
     def _detect(
@@ -232,7 +258,7 @@ class WhisperTranscriber:
             for job, work in zip(jobs, works, strict=True)
         ]
         frames = self._frames(jobs[0], works[0])
-        budget = _budget(frames, len(prompts[0]))
+        budget = _budget(max(job.window.seconds for job in jobs), len(prompts[0]))
         sampled = step.temperature > 0
         results = self._decoder.generate(
             encoded,
@@ -299,9 +325,9 @@ class WhisperTranscriber:
         ]
 
 
-def _budget(frames: int, prompt_length: int) -> int:
+def _budget(seconds: float, prompt_length: int) -> int:
     """How many tokens may be written: by duration, and at most half of Whisper's text context."""
-    by_duration = token_budget(frames / FRAMES_PER_S)
+    by_duration = token_budget(seconds)
     return min(by_duration, _MAX_LENGTH // 2, _MAX_LENGTH - prompt_length)
 
 

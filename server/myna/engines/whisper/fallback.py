@@ -2,10 +2,10 @@
 
 The ladder and its thresholds are Whisper's own (openai/whisper, `decode_with_fallback`):
 temperatures 0, 0.2 … 1.0 while the text compresses too well or is too improbable, and silence where
-the no-speech token is likely and the text is not. Two steps are added: a right-sized window that
-looks doubtful is decoded once more with all of Whisper's 30 s before any temperature is raised; and
-a text that did not fit and has no timestamps is written once more with them, since they tell where
-to go on.
+the no-speech token is likely and the text is not. Two steps are added in front of any higher
+temperature: text without timestamps that looks doubtful, or did not fit, is written once more with
+them, since they hold the decoder to the audio and tell where to go on; and a right-sized window
+that still looks doubtful is decoded once more with all of Whisper's 30 s.
 """
 
 from __future__ import annotations
@@ -96,14 +96,14 @@ def next_step(attempt: Attempt, asked_temperature: float) -> Step | None:
     """What to try after `attempt`, or None where it stands (good, or nothing left)."""
     if attempt.good:
         return None
+    if not attempt.timestamps:
+        return Step(attempt.temperature, attempt.full_length, timestamps=True)
     if not attempt.full_length:
-        return Step(attempt.temperature, full_length=True, timestamps=attempt.timestamps)
-    if attempt.lost_its_end:
         return Step(attempt.temperature, full_length=True, timestamps=True)
     if asked_temperature > 0:
         return None
     higher = [value for value in LADDER if value > attempt.temperature]
-    return Step(higher[0], full_length=True, timestamps=attempt.timestamps) if higher else None
+    return Step(higher[0], full_length=True, timestamps=True) if higher else None
 
 
 def best(attempts: list[Attempt]) -> Attempt:
