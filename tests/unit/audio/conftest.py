@@ -120,10 +120,11 @@ def open_file() -> Iterator[Callable[[Decoder, Path], PcmStream]]:
     def start(decoder: Decoder, path: Path) -> PcmStream:
         fd = os.open(path, os.O_RDONLY)
         try:
-            opened.append(decoder.open(fd))
+            stream = decoder.open(fd)
         finally:
             os.close(fd)
-        return opened[-1]
+        opened.append(stream)
+        return stream
 
     yield start
     for stream in opened:

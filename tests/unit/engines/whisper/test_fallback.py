@@ -74,6 +74,13 @@ def test_a_right_sized_window_that_used_up_its_budget_loops():
     assert tried(cut_off=True, full_length=True).good
 
 
+@pytest.mark.parametrize("doubtful", [{"text": LOOP}, {"avg_logprob": -1.2}, {"cut_off": True}])
+def test_doubtful_text_without_timestamps_is_written_again_with_them_in_the_same_window(doubtful):
+    """The window need not be encoded again for it."""
+    attempt = tried(timestamps=False, full_length=False, **doubtful)
+    assert next_step(attempt, 0.0) == Step(0.0, full_length=False, timestamps=True)
+
+
 def test_text_without_timestamps_that_did_not_fit_is_written_again_with_them():
     """They tell where to go on; without, what did not fit would be lost."""
     attempt = tried(cut_off=True, timestamps=False)
@@ -151,13 +158,13 @@ attempts = st.builds(
 
 @settings(max_examples=200, deadline=None, derandomize=True)
 @given(attempts, st.sampled_from([0.0, 0.3, 1.0]))
-def test_no_step_goes_down_or_back_to_a_right_sized_window(attempt, asked):
+def test_no_step_goes_down_or_back_to_a_right_sized_window_or_to_text_without_times(attempt, asked):
     step = next_step(attempt, asked)
     if step is not None:
         assert not attempt.good
-        assert step.full_length
+        assert step.timestamps
+        assert step.full_length >= attempt.full_length
         assert step.temperature >= attempt.temperature
-        assert step.timestamps >= attempt.timestamps
         assert step != Step(attempt.temperature, attempt.full_length, attempt.timestamps)
 
 
