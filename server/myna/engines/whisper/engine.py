@@ -98,7 +98,7 @@ class WhisperTranscriber:
         self.workers = pools.workers
         self.express = pools.express
         self.batch_limit = batch_limit or _BATCH_LIMIT[chosen]
-        self.batch_limit_s = max(_BATCH_LIMIT_S[chosen], 15.0 * self.batch_limit)
+        self.batch_limit_s = 15.0 * batch_limit or _BATCH_LIMIT_S[chosen]
 
         def load(batches: int, threads: int) -> Whisper:
             return Whisper(
