@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from myna.engines.contract import Voice
-from myna.scheduling.voices import OPENAI_VOICES, voice_named
+from myna.engines.contract import OPENAI_VOICES, Voice
+from myna.scheduling.voices import voice_named
 
 
 def engine(*ids: str) -> Any:
