@@ -59,6 +59,15 @@ def test_a_models_own_name_wins_over_openais(stt):
     assert found.id == "whisper-1"
 
 
+def test_a_name_of_openais_may_have_a_meaning_of_its_own(stt):
+    shelf = Shelf(
+        "transcription", (BASE, TINY), ("whisper-1", "gpt-4o-transcribe"), {"whisper-1": TINY}
+    )
+    assert shelf.find("Whisper-1") is TINY
+    assert shelf.find("gpt-4o-transcribe") is BASE
+    assert dict(shelf.names())["whisper-1"] is TINY
+
+
 def test_every_listed_name_is_found_as_listed_and_listed_once(stt):
     listed = stt.names()
     assert [name for name, _ in listed][:2] == ["whisper-1", "gpt-4o-transcribe"]

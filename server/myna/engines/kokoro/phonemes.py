@@ -26,11 +26,14 @@ ESPEAK_VOICES = {
 
 TIE = "\u0361"
 
-_PUNCTUATION = str.maketrans("、，。．！？：；（）「」『』《》।", ",,..!?:;()“”“”“”.")
+_PUNCTUATION = str.maketrans(
+    {mark: f"{ours} " for mark, ours in zip("、，。．！？：；।", ",,..!?:;.", strict=True)}
+    | dict(zip("（）「」『』《》«»", "()“”“”“”“”", strict=True))
+)
 """Marks of other scripts, as the ones that Kokoro knows and that espeak ends a clause at."""
 _MARK = re.compile(
     r"(?<=\S)(?!(?:(?<=\w\.\w)|(?<=\betc)|(?<=\bvs))\.\s+[^\W\d_A-Z])"
-    r'[,;:.!?…]+(?=["”“)\s]|$)|[—"“”()]|\s+[-–]+\s+'
+    r'[,;:.!?…]+(?=["”“)\s]|$)|[—"“”()]|\s+[-–]+(?:\s+|$)'
 )
 """What Kokoro reads as a pause or a tone of voice. A mark inside a word ("3.5", "10:30") is
 espeak's to say, and so is the full stop of an abbreviation inside a sentence ("e.g. this")."""
@@ -108,13 +111,18 @@ _JAPANESE: Replacements = (
     ("\u0308", ""),
 )
 _CHINESE: Replacements = (
-    ("t\u0361ɕ\u0361h", "ʨʰ"),
-    ("t\u0361s\u0361h", "ʦʰ"),
-    ("ts.h", "ꭧʰ"),
-    ("ts.", "ꭧ"),
+    ("t\u0361s.\u0361h", "ꭧʰ"),
+    ("t\u0361s.", "ꭧ"),
+    ("s.", "ʂ"),
+    ("ʐ", "ɻ"),
+    ("i.", "ɨ"),
+    ("i\u032a", "ɨ"),
     ("t\u0361ɕ", "ʨ"),
     ("t\u0361s", "ʦ"),
     ("\u0361h", "ʰ"),
+    ("n\u0361ɡ", "ŋ"),
+    # Tones. espeak writes the first and the fourth alike.
+    *((f"{tone}{coda}", f"{coda}{tone}") for tone in "5ɜ21" for coda in "nŋ"),
     ("5", "→"),
     ("ɜ", "↗"),
     ("2", "↓"),
