@@ -61,9 +61,10 @@ def model() -> LetterModel:
 
 @pytest.fixture
 def synthesizer(model: LetterModel) -> KokoroSynthesizer:
-    styles = {voice.id: np.zeros(SHAPE, np.float32) for voice in VOICES}
-    for number, table in enumerate(styles.values()):
-        table += 100 * number + np.arange(1, MOST_PHONEMES + 1, dtype=np.float32)[:, None, None]
+    rows = np.arange(1, MOST_PHONEMES + 1, dtype=np.float32)[:, None, None]
+    styles = {
+        voice.id: np.broadcast_to(100 * number + rows, SHAPE) for number, voice in enumerate(VOICES)
+    }
     return KokoroSynthesizer(
         model, "tts-test", VOICES, styles, stand_ins={"alloy": "am_onyx"}, workers=2
     )
