@@ -4,17 +4,24 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, TypeVar
 
-from myna.api.names import STT_NAMES, TTS_NAMES
+from myna.api.names import FAST_TTS_NAMES, STT_NAMES, TTS_NAMES
 from myna.audio.decode import DecodeLimits, Decoder
 from myna.audio.vad import SpeechDetector, VadModel
 from myna.audio.windows import Loudness, SpeechProbabilities
-from myna.engines.contract import Samples, Synthesizer, Transcriber, WindowJob, WindowResult
+from myna.engines.contract import (
+    Samples,
+    Synthesizer,
+    Transcriber,
+    Voice,
+    WindowJob,
+    WindowResult,
+)
 from myna.engines.devices import Device, DeviceChoice, choose_device
 from myna.scheduling.admission import Admission
 from myna.scheduling.residents import Resident, Residents, Shelf
@@ -39,6 +46,10 @@ class PlannedModel:
     folder: Path
     """Unused by the fake engine."""
     aliases: tuple[str, ...] = ()
+    voices: tuple[Voice, ...] = ()
+    """What its card says that it speaks with; empty for a model without a card."""
+    stand_ins: Mapping[str, str] = field(default_factory=dict[str, str])
+    """OpenAI's voice names, each with the id of one of `voices`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +90,7 @@ class Loader:
         tts = tuple(self._speaker(model) for model in self._plan.tts)
         return Residents(
             Shelf("transcription", stt, STT_NAMES, self._admission(stt)),
-            Shelf("speech", tts, TTS_NAMES, self._admission(tts)),
+            Shelf("speech", tts, TTS_NAMES, self._admission(tts), speech_names(tts)),
             decoder.close,
         )
 
@@ -162,7 +173,17 @@ class Loader:
 
             return FakeSynthesizer(model.id)
         if model.engine == "kokoro":
-            raise ValueError("the engine kokoro is not part of this version; use a Piper voice")
+            from myna.engines.kokoro import KokoroSynthesizer  # noqa: PLC0415 - loaded when chosen
+
+            return KokoroSynthesizer.load(
+                model.folder,
+                model.id,
+                voices=model.voices,
+                stand_ins=model.stand_ins,
+                device=_onnx_device(self._settings.device),
+                threads=1,
+                workers=self._plan.threads,
+            )
         from myna.engines.piper import PiperSynthesizer  # noqa: PLC0415 - loaded when chosen
 
         return PiperSynthesizer.load(
@@ -172,6 +193,17 @@ class Loader:
             threads=1,
             workers=self._plan.threads,
         )
+
+
+def speech_names(
+    residents: Sequence[Resident[SpeechService]],
+) -> Mapping[str, Resident[SpeechService]]:
+    """What OpenAI's names mean where there is an engine for speed and one for quality: `tts-1` is
+    Piper, and all others are Kokoro. Empty where there is only one of the two."""
+    found = {resident.service.engine.kind: resident for resident in reversed(residents)}
+    if not {"piper", "kokoro"} <= set(found):
+        return {}
+    return {name: found["piper" if name in FAST_TTS_NAMES else "kokoro"] for name in TTS_NAMES}
 
 
 def _onnx_device(asked: DeviceChoice) -> Device:

@@ -45,8 +45,16 @@ def plan(settings: Settings) -> ModelPlan:
         if name == "fake":
             return _FAKE
         model = resolve(name, task, catalogue, weights)
-        aliases = model.card.aliases if model.card else ()
-        return PlannedModel(model.id, model.engine, model.folder, tuple(aliases))
+        if model.card is None:
+            return PlannedModel(model.id, model.engine, model.folder)
+        return PlannedModel(
+            model.id,
+            model.engine,
+            model.folder,
+            model.card.aliases,
+            model.card.voices,
+            model.card.openai_voices,
+        )
 
     return ModelPlan(
         stt=tuple(found(name, "transcribe") for name in settings.stt),

@@ -59,6 +59,8 @@ def test_voices_are_objects_and_openais_thirteen_are_among_them(fake_server):  #
     content = fake_server.get("/v1/audio/voices").json()
     assert set(content) == {"voices"}
     assert all(voice["id"] and voice["name"] for voice in content["voices"])
+    assert {voice["language"] for voice in content["voices"]} == {"en-US"}
+    assert {voice["engine"] for voice in content["voices"]} == {"fake"}
     openai = [
         "alloy",
         "ash",

@@ -42,12 +42,14 @@ MAY_IMPORT: dict[str, set[str]] = {
     "engines.contract": {"text.transcript"},
     "engines.devices": set(),
     "engines.espeak_text": set(),
+    "engines.sessions": {"engines.devices", "errors"},
     "engines.tonecode": {"engines.contract"},
     # Beside each other, and blind to each other.
     "audio": {"engines.contract", "errors"},
     "store": {"engines.contract"},
     "engines.fake": ENGINE | {"engines.tonecode"},
-    "engines.piper": ENGINE | {"engines.espeak_text"},
+    "engines.piper": ENGINE | {"engines.espeak_text", "engines.sessions"},
+    "engines.kokoro": ENGINE | {"engines.espeak_text", "engines.sessions"},
     "engines.whisper": ENGINE,
     # The heart, and the edge around it.
     "scheduling": {"audio", "text", "engines.contract", "errors"},

@@ -7,9 +7,11 @@ from starlette.responses import Response
 
 from myna.api.context import context
 from myna.api.responses import json_response
+from myna.engines.contract import OPENAI_VOICES, Voice
 from myna.errors import MethodNotAllowed, ModelNotFound, NotImplementedHere
-from myna.scheduling.residents import Residents
-from myna.scheduling.voices import OPENAI_VOICES
+from myna.scheduling.residents import Resident, Residents
+from myna.scheduling.speaking import SpeechService
+from myna.scheduling.voices import voice_named
 
 router = APIRouter(tags=["models"])
 
@@ -60,23 +62,32 @@ async def audio_models(request: Request) -> Response:
 
 @router.get("/audio/voices", summary="Voices; no key needed")
 async def voices(request: Request) -> Response:
-    """OpenAI's names first, then the engines' own."""
+    """OpenAI's names first, as the default model speaks them, then the engines' own."""
     residents = context(request).loaded().tts.residents
-    own = [
-        {
-            "id": voice.id,
-            "name": voice.name,
-            "language": voice.language,
-            "model": resident.id,
-        }
+    listed = [
+        _voice(name, name.capitalize(), voice_named(name, resident.service.engine), resident)
+        for resident in residents[:1]
+        for name in OPENAI_VOICES
+    ]
+    listed += [
+        _voice(voice.id, voice.name, voice, resident)
         for resident in residents
         for voice in resident.service.engine.voices
         if voice.id not in OPENAI_VOICES
     ]
-    openai = (
-        [{"id": name, "name": name.capitalize()} for name in OPENAI_VOICES] if residents else []
-    )
-    return json_response({"voices": openai + own})
+    return json_response({"voices": listed})
+
+
+def _voice(
+    id_: str, name: str, voice: Voice, resident: Resident[SpeechService]
+) -> dict[str, object]:
+    return {
+        "id": id_,
+        "name": name,
+        "language": voice.language,
+        "model": resident.id,
+        "engine": resident.service.engine.kind,
+    }
 
 
 @router.post("/audio/voices", include_in_schema=False)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from myna.scheduling.voices import OPENAI_VOICES
+from myna.engines.contract import OPENAI_VOICES
 
 STT_NAMES = (
     "whisper-1",
@@ -25,6 +25,9 @@ TTS_NAMES = (
     "tts-1-hd-1106",
 )
 """Stand for the default text-to-speech model."""
+
+FAST_TTS_NAMES = frozenset({"tts-1", "tts-1-1106"})
+"""Those of them that promise an early answer; the others promise a better voice."""
 
 TTS_1_VOICES = frozenset(OPENAI_VOICES) - {"ballad", "verse", "marin", "cedar"}
 """What the hosted `tts-1` family takes; enforced in strict mode."""

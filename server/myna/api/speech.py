@@ -21,11 +21,11 @@ from myna.api.context import Context, caller, context
 from myna.api.names import TTS_1_VOICES, TTS_NAMES
 from myna.api.responses import LiveStream, event, primed, unless_gone
 from myna.audio.encode import CONTENT_TYPES, SpeechFormat
-from myna.engines.contract import Synthesizer, Voice
+from myna.engines.contract import OPENAI_VOICES, Synthesizer, Voice
 from myna.errors import BadRequest, ClientGone, MynaError, PayloadTooLarge, envelope
 from myna.scheduling.admission import Admitted
 from myna.scheduling.speaking import Spoken, Utterance
-from myna.scheduling.voices import OPENAI_VOICES, voice_named
+from myna.scheduling.voices import own_voice, voice_named
 from myna.text.sentences import speakable
 
 router = APIRouter(tags=["audio"])
@@ -188,8 +188,7 @@ def _voice(
 ) -> Voice:
     name = (asked.id if isinstance(asked, VoiceObject) else asked) or OPENAI_VOICES[0]
     hosted = TTS_1_VOICES if model.startswith("tts-1") and model in TTS_NAMES else OPENAI_VOICES
-    own = any(name.lower() == voice.id.lower() for voice in engine.voices)
-    if strict and not own and name not in hosted:
+    if strict and name not in hosted and own_voice(name, engine) is None:
         raise BadRequest(
             f"Invalid 'voice': '{name}' is not a voice of this model; use one of "
             f"{', '.join(sorted(hosted))}; GET /v1/audio/voices lists the engine's own.",

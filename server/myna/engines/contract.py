@@ -7,9 +7,9 @@ They raise `myna.errors` and nothing of HTTP.
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterator, Sequence
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -140,7 +140,7 @@ class Voice:
     """A voice that a synthesizer speaks with."""
 
     id: str
-    """Native name, such as `en_US-joe-medium` or `af_heart`."""
+    """Native name, such as `en_US-joe-medium` or `af_heart`; or that of a blend."""
     name: str
     """For people."""
     language: str
@@ -149,9 +149,29 @@ class Voice:
     """Number of the speaker inside a voice that has several."""
 
 
+OPENAI_VOICES = (
+    "alloy",
+    "ash",
+    "ballad",
+    "cedar",
+    "coral",
+    "echo",
+    "fable",
+    "marin",
+    "nova",
+    "onyx",
+    "sage",
+    "shimmer",
+    "verse",
+)
+"""OpenAI's built-in voices; each is mapped to a voice of the engine that speaks."""
+
+
 class Synthesizer(Protocol):
     """Text to speech."""
 
+    kind: str
+    """Which engine it is, such as `piper`."""
     name: str
     """The card's id, or what the user named."""
     sample_rate_hz: int
@@ -175,4 +195,19 @@ class Synthesizer(Protocol):
 
     def close(self) -> None:
         """Free the memory."""
+        ...
+
+
+@runtime_checkable
+class VoiceMixer(Protocol):
+    """What a synthesizer is besides that has voices for OpenAI's names, and mixes its own."""
+
+    stand_ins: Mapping[str, str]
+    """OpenAI's names, each with the id of the voice that stands in for it."""
+
+    def blend(self, name: str) -> Voice | None:
+        """The voice that is mixed as `name` says, or None where it is not the name of a blend.
+
+        Raises BadRequest with param `voice`, saying what to write, where it is a wrong one.
+        """
         ...

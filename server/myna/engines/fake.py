@@ -44,6 +44,8 @@ _LONGEST_SEGMENT_S = 10.0
 class FakeSynthesizer:
     """Speaks the tone code at 24 kHz in 13 voices that differ in loudness."""
 
+    kind = "fake"
+
     def __init__(self, name: str = "fake") -> None:
         self.name = name
         self.sample_rate_hz = 24_000

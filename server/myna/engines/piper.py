@@ -22,6 +22,7 @@ from myna.audio.tempo import hastened
 from myna.engines.contract import Samples, Voice
 from myna.engines.devices import choose_threads
 from myna.engines.espeak_text import reading
+from myna.engines.sessions import onnx_session
 from myna.errors import EngineFailure
 
 if TYPE_CHECKING:
@@ -54,6 +55,8 @@ _CLAUSE_MARKS = frozenset(",;:")
 class PiperSynthesizer:
     """A Piper voice, or all the speakers of one that has several. A `Synthesizer`."""
 
+    kind = "piper"
+
     def __init__(self, model: Model, name: str, voices: Sequence[Voice], workers: int) -> None:
         self.name = name
         self.sample_rate_hz = model.sample_rate_hz
@@ -81,7 +84,7 @@ class PiperSynthesizer:
         file = _voice_file(folder)
         try:
             about = json.loads(Path(f"{file}.json").read_text("utf-8"))
-            model = _PiperModel(file, about, _session(file, device, threads))
+            model = _PiperModel(file, about, onnx_session(file, device, threads))
             voices = voices_of(file.stem, about)
         except EngineFailure:
             raise
@@ -181,27 +184,6 @@ def _voice_file(folder: Path) -> Path:
             f"{folder} should hold one Piper voice (.onnx with its .onnx.json); found {listed}"
         )
     return found[0]
-
-
-def _session(
-    file: Path, device: Literal["cpu", "cuda"], threads: int
-) -> onnxruntime.InferenceSession:
-    """Memory patterns are off: each text has another shape, and each shape would keep its own. The
-    arena stays on: without it two threads wait for the allocator and take twice as long."""
-    import onnxruntime  # noqa: PLC0415 - see the module
-
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = threads
-    options.inter_op_num_threads = 1
-    options.enable_mem_pattern = False
-    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-    providers: list[Any] = ["CPUExecutionProvider"]
-    if device == "cuda":
-        if "CUDAExecutionProvider" not in onnxruntime.get_available_providers():
-            raise EngineFailure("this onnxruntime has no CUDA; install the extra myna[cuda]")
-        # The default search tries every algorithm anew for each length of text.
-        providers.insert(0, ("CUDAExecutionProvider", {"cudnn_conv_algo_search": "HEURISTIC"}))
-    return onnxruntime.InferenceSession(str(file), sess_options=options, providers=providers)
 
 
 def voices_of(stem: str, about: dict[str, Any]) -> list[Voice]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
@@ -37,19 +37,20 @@ class Shelf(Generic[Service]):
         residents: tuple[Resident[Service], ...],
         default_names: tuple[str, ...],
         admission: Admission,
+        meanings: Mapping[str, Resident[Service]] | None = None,
     ) -> None:
         self.task = task
         self.admission = admission
         self.residents = residents
         self.default_names = default_names if residents else ()
-        """OpenAI's names, all of which mean the first resident."""
+        """OpenAI's names; each means the first resident, but for those in `meanings`."""
         self._by_name = {
             name.lower(): resident
             for resident in reversed(residents)
             for name in (resident.id, *resident.aliases)
         }
         for name in self.default_names:
-            self._by_name.setdefault(name.lower(), residents[0])
+            self._by_name.setdefault(name.lower(), (meanings or {}).get(name, residents[0]))
 
     def find(self, name: str) -> Resident[Service] | None:
         """The resident that goes by this name."""

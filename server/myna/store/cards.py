@@ -22,7 +22,7 @@ from pydantic import (
     model_validator,
 )
 
-from myna.engines.contract import Voice
+from myna.engines.contract import OPENAI_VOICES, Voice
 from myna.store.sources import Source, parse
 
 CardTask = Literal["transcribe", "speak"]
@@ -114,6 +114,11 @@ class Card(BaseModel):
             raise ValueError("voices: a model that speaks has at least one")
         if unknown := sorted(set(self.openai_voices.values()) - known):
             raise ValueError(f"openai_voices: no such voice: {', '.join(unknown)}")
+        if unknown := sorted(set(self.openai_voices) - set(OPENAI_VOICES)):
+            raise ValueError(f"openai_voices: OpenAI has no voice {', '.join(unknown)}")
+        voices = list(self.openai_voices.values())
+        if twice := sorted({voice for voice in voices if voices.count(voice) > 1}):
+            raise ValueError(f"openai_voices: two names for {', '.join(twice)}")
         return self
 
     @property

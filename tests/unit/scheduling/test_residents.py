@@ -17,10 +17,15 @@ def resident(name: str, *aliases: str, closed: list[str] | None = None) -> Resid
     return Resident(name, aliases, 1_700_000_000, object(), lambda: notes.append(name))
 
 
-def shelf(task: str, held: tuple[Resident[Any], ...], names: tuple[str, ...]) -> stock.Shelf[Any]:
-    """A shelf that takes any number of requests."""
+def shelf(
+    task: str,
+    held: tuple[Resident[Any], ...],
+    names: tuple[str, ...],
+    meanings: dict[str, Resident[Any]] | None = None,
+) -> stock.Shelf[Any]:
+    """A shelf with nothing to do."""
     idle = Admission(most_requests=1, most_queued_s=1, queued_s=lambda: 0.0, speed=lambda: None)
-    return stock.Shelf(task, held, names, idle)
+    return stock.Shelf(task, held, names, idle, meanings)
 
 
 BASE = resident("whisper-base", "base", "Whisper")
@@ -65,6 +70,15 @@ def test_a_models_own_name_wins_over_openais(stt):
     found = named.find("whisper-1")
     assert found is not None
     assert found.id == "whisper-1"
+
+
+def test_a_name_of_openais_may_have_a_meaning_of_its_own(stt):
+    named = shelf(
+        "transcription", (BASE, TINY), ("whisper-1", "gpt-4o-transcribe"), {"whisper-1": TINY}
+    )
+    assert named.find("Whisper-1") is TINY
+    assert named.find("gpt-4o-transcribe") is BASE
+    assert dict(named.names())["whisper-1"] is TINY
 
 
 def test_every_listed_name_is_found_as_listed_and_listed_once(stt):

@@ -3,13 +3,9 @@ from pathlib import Path
 
 import pytest
 
+from myna.engines.contract import OPENAI_VOICES
 from myna.store.cards import CardError, Catalogue, default_directory, read_card
 from myna.store.sources import HubFile
-
-OPENAI_VOICES = {
-    *("alloy", "ash", "ballad", "cedar", "coral", "echo", "fable"),
-    *("marin", "nova", "onyx", "sage", "shimmer", "verse"),
-}
 
 MINIMAL = """
 id = "tiny"
@@ -26,6 +22,9 @@ path = "model.bin"
 bytes = 3
 sha256 = "%s"
 """ % ("0" * 64)
+
+
+VOICED = 'name = "Tiny"\nvoices = [{ id = "x", name = "X", language = "en" }]\n'
 
 
 @pytest.fixture
@@ -67,7 +66,7 @@ def test_no_card_claims_a_hosted_name(card):
 def test_kokoro_has_a_voice_of_its_own_for_each_of_openais():
     kokoro = Catalogue.load().find("kokoro")
     assert kokoro is not None
-    assert set(kokoro.openai_voices) == OPENAI_VOICES
+    assert set(kokoro.openai_voices) == set(OPENAI_VOICES)
     assert len(set(kokoro.openai_voices.values())) == len(OPENAI_VOICES)
 
 
@@ -116,6 +115,12 @@ def test_a_files_own_sources_replace_those_of_its_card(card_file):
         ('id = "tiny"', "id = ", "line 2"),
         ('sources = ["hf:o/r@v1/{path}"]', "", "files.0.sources"),
         ('name = "Tiny"', 'name = "Tiny"\nopenai_voices = { alloy = "x" }', "openai_voices"),
+        ('name = "Tiny"', VOICED + "openai_voices = { aloy = 'x' }", "OpenAI has no voice aloy"),
+        (
+            'name = "Tiny"',
+            VOICED + "openai_voices = { alloy = 'x', ash = 'x' }",
+            "openai_voices: two names for x",
+        ),
         ('"transcribe"\nengine = "whisper"', '"speak"\nengine = "piper"', "voices"),
         (
             'name = "Tiny"',

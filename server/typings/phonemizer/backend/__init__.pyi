@@ -1,0 +1,1 @@
+"""A package that ships no types; the modules beside this have the parts that Myna calls."""
