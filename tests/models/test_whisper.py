@@ -93,7 +93,7 @@ def tiny() -> Iterator[WhisperTranscriber]:
 
 @pytest.fixture(scope="module")
 def base() -> Iterator[WhisperTranscriber]:
-    engine = WhisperTranscriber(BASE, "whisper-base", device="cpu")
+    engine = WhisperTranscriber(BASE, "whisper-base", device="cpu", cores=2)
     yield engine
     engine.close()
 
@@ -178,6 +178,7 @@ def test_a_window_says_the_same_alone_and_in_any_company(base, spoken):
         (spoken(FOX), DecodingOptions()),
         (spoken(RAIN), replace(ENGLISH, word_timestamps=True, token_logprobs=True)),
         (spoken(HARBOUR), DecodingOptions(language="de", word_timestamps=True)),
+        (spoken(FOX), replace(ENGLISH, timestamps=False)),
     ]
     alone = [one(base, samples, options) for samples, options in asked]
     for together in (decode(base, asked), decode(base, asked[::-1])[::-1], decode(base, asked[:3])):
@@ -314,6 +315,15 @@ def test_text_tokens_are_counted_without_timestamps(base, spoken):
     result = one(base, spoken(FOX), replace(ENGLISH, token_logprobs=True))
     count = sum(len(segment.logprobs) for segment in result.segments)
     assert base.count_tokens(result.segments) == count
+
+
+def test_text_without_timestamps_is_one_segment_and_says_the_same(base, spoken):
+    untimed = replace(ENGLISH, timestamps=False)
+    said = (FOX, HARBOUR, NUMBERS, RAIN, WINDOW)
+    results = decode(base, [(spoken(words), untimed) for words in said])
+    wanted = [" ".join(plain(words)) for words in said]
+    assert jiwer.wer(wanted, [" ".join(plain(text(result))) for result in results]) <= 0.04
+    assert [len(result.segments) for result in results] == [1] * len(said)
 
 
 def test_faint_noise_says_nothing(base):

@@ -258,7 +258,9 @@ class WhisperTranscriber:
             for job, work in zip(jobs, works, strict=True)
         ]
         frames = self._frames(jobs[0], works[0])
-        budget = _budget(max(job.window.seconds for job in jobs), len(prompts[0]))
+        # Each window is judged by its own, so that it does not matter who shares the batch.
+        budgets = [_budget(job.window.seconds, len(prompts[0])) for job in jobs]
+        budget = max(budgets)
         sampled = step.temperature > 0
         results = self._decoder.generate(
             encoded,
@@ -274,7 +276,10 @@ class WhisperTranscriber:
             sampling_temperature=step.temperature if sampled else 1,
         )
         full = frames == FULL_FRAMES
-        return [self._attempt(result, step, budget, full_length=full) for result in results]
+        return [
+            self._attempt(result, step, own, full_length=full)
+            for result, own in zip(results, budgets, strict=True)
+        ]
 
     def _attempt(
         self, result: WhisperGenerationResult, step: Step, budget: int, *, full_length: bool
