@@ -69,8 +69,11 @@ def test_a_sentence_is_some_seconds_of_sound(joe: PiperSynthesizer) -> None:
 @pytest.mark.parametrize("speed", [0.25, 0.5, 0.75, 1.25, 1.5, 2.0, 3.0, 4.0])
 def test_speed_scales_the_duration_and_keeps_the_pitch(joe: PiperSynthesizer, speed: float) -> None:
     text = FOX + " She sells fresh bread and butter in a small shop by the harbour."
-    normal, changed = said(joe, text), said(joe, text, speed)
-    assert len(changed) * speed == pytest.approx(len(normal), rel=0.15)
+    # Piper speaks a little differently each time: at 4 x one take is too short to tell its pitch.
+    takes = max(1, round(speed))
+    normal = said(joe, text)
+    changed = np.concatenate([said(joe, text, speed) for _ in range(takes)])
+    assert len(changed) * speed / takes == pytest.approx(len(normal), rel=0.15)
     rate_hz = joe.sample_rate_hz
     assert pitch_hz(changed, rate_hz) == pytest.approx(pitch_hz(normal, rate_hz), rel=0.25)
 
