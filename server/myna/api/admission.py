@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+
 from starlette.requests import Request
 
 from myna.api.body import Body
@@ -20,3 +23,13 @@ async def admitted(request: Request, admission: Admission, limit_bytes: int) -> 
     except Overloaded:
         await Body(request.stream(), request.headers, limit_bytes).drain()
         raise
+
+
+async def leaving(source: AsyncGenerator[bytes], place: Admitted) -> AsyncGenerator[bytes]:
+    """What `source` yields; behind it, or when it is closed, the place is free."""
+    try:
+        async with aclosing(source):
+            async for data in source:
+                yield data
+    finally:
+        place.leave()

@@ -7,7 +7,7 @@ import json
 import math
 import re
 import unicodedata
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from typing import Any, Literal, cast, get_args
 
@@ -16,14 +16,13 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 
-from myna.api.admission import admitted
+from myna.api.admission import admitted, leaving
 from myna.api.context import Context, caller, context
 from myna.api.names import TTS_1_VOICES, TTS_NAMES
 from myna.api.responses import LiveStream, event, primed, unless_gone
 from myna.audio.encode import CONTENT_TYPES, SpeechFormat
 from myna.engines.contract import OPENAI_VOICES, Synthesizer, Voice
 from myna.errors import BadRequest, ClientGone, MynaError, PayloadTooLarge, envelope
-from myna.scheduling.admission import Admitted
 from myna.scheduling.speaking import Spoken, Utterance
 from myna.scheduling.voices import own_voice, voice_named
 from myna.text.sentences import speakable
@@ -95,23 +94,13 @@ async def speech(request: Request) -> Response:
         events = body.stream_format == "sse"
         spoken = service.speak(utterance, caller(request))
         source = _events(spoken, utterance) if events else _audio(spoken)
-        audio = await unless_gone(request, primed(_leaving(source, place)))
+        audio = await unless_gone(request, primed(leaving(source, place)))
         streaming = True
     finally:
         if not streaming:
             place.leave()
     kind = "text/event-stream; charset=utf-8" if events else CONTENT_TYPES[utterance.format]
     return LiveStream(audio, media_type=kind)
-
-
-async def _leaving(source: AsyncGenerator[bytes], place: Admitted) -> AsyncIterator[bytes]:
-    """`source`, and the place is free behind it."""
-    try:
-        async with aclosing(source):
-            async for data in source:
-                yield data
-    finally:
-        place.leave()
 
 
 async def _read(request: Request) -> bytes:

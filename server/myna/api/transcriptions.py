@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
 from myna.api import transcription_form
-from myna.api.admission import admitted
+from myna.api.admission import admitted, leaving
 from myna.api.context import Context, caller, context
 from myna.api.forms import Form
 from myna.api.json_form import read_json_form
@@ -17,7 +17,6 @@ from myna.api.names import LISTS_LANGUAGES, counts_duration
 from myna.api.responses import DONE, LiveStream, event, primed, unless_gone
 from myna.api.transcription_form import TranscriptionForm
 from myna.errors import BadRequest, MynaError, envelope
-from myna.scheduling.admission import Admitted
 from myna.scheduling.transcription import Bounds, Progress, Transcription, TranscriptionService
 from myna.text.formats import delta_event, done_event, render
 from myna.text.transcript import Task, Transcript
@@ -94,10 +93,10 @@ async def _answer(request: Request, task: Task) -> Response:
         )
         bounds = Bounds(caller(request), shared.settings.request_timeout_s or None)
         if asked.stream:
-            events = _events(form, place, service, asked, bounds)
-            primed_events = await unless_gone(request, primed(events))
+            source = leaving(_events(form, service, asked, bounds), place)
+            events = await unless_gone(request, primed(source))
             streaming = True
-            return LiveStream(primed_events, media_type="text/event-stream; charset=utf-8")
+            return LiveStream(events, media_type="text/event-stream; charset=utf-8")
         return await unless_gone(request, _whole(service, asked, bounds))
     finally:
         if not streaming:
@@ -138,11 +137,10 @@ async def _whole(
 
 async def _events(
     form: Form,
-    place: Admitted,
     service: TranscriptionService,
     asked: TranscriptionForm,
     bounds: Bounds,
-) -> AsyncIterator[bytes]:
+) -> AsyncGenerator[bytes]:
     """Deltas as windows finish, one `done` with the whole text, `[DONE]`.
 
     A failure before the first delta is raised, one behind it becomes an error event.
@@ -168,7 +166,6 @@ async def _events(
             raise
         yield event(envelope(error))
     finally:
-        place.leave()
         await form.close()
 
 

@@ -55,3 +55,8 @@ def choose_threads(asked: int) -> int:
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
+
+
+def choose_workers(device: Device, threads: int) -> int:
+    """How many calls of `threads` cores each there may be at a time; a GPU takes one."""
+    return 1 if device == "cuda" else max(1, choose_threads(0) // threads)

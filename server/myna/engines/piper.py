@@ -20,7 +20,7 @@ import numpy as np
 
 from myna.audio.tempo import hastened
 from myna.engines.contract import Samples, Voice
-from myna.engines.devices import choose_threads
+from myna.engines.devices import choose_workers
 from myna.engines.espeak_text import reading
 from myna.engines.sessions import onnx_session
 from myna.errors import EngineFailure
@@ -91,7 +91,7 @@ class PiperSynthesizer:
         except Exception as error:
             raise EngineFailure(f"cannot load the Piper voice {file}: {error}") from error
         if workers is None:
-            workers = 1 if device == "cuda" else max(1, choose_threads(0) // threads)
+            workers = choose_workers(device, threads)
         return cls(model, name, voices, workers)
 
     def synthesize(self, text: str, voice: Voice, speed: float) -> Iterator[Samples]:

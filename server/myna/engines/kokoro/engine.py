@@ -20,7 +20,7 @@ import numpy as np
 
 from myna.audio.tempo import hastened
 from myna.engines.contract import Samples, Voice
-from myna.engines.devices import Device, choose_threads
+from myna.engines.devices import Device, choose_workers
 from myna.engines.espeak_text import reading
 from myna.engines.kokoro.blends import BlendError, Part, is_blend, parts_of
 from myna.engines.kokoro.edges import trimmed
@@ -101,7 +101,7 @@ class KokoroSynthesizer:
         if unread := sorted({voice.language for voice in found} - set(ESPEAK_VOICES)):
             raise EngineFailure(f"Kokoro speaks no {', '.join(unread)}; see {folder}'s card")
         if workers is None:
-            workers = 1 if device == "cuda" else max(1, choose_threads(0) // threads)
+            workers = choose_workers(device, threads)
         return cls(
             model, name, found, styles_of(folder, found), stand_ins=stand_ins, workers=workers
         )

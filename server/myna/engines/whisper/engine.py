@@ -29,7 +29,6 @@ from myna.engines.whisper.windowing import (
     FRAMES_PER_S,
     FULL_FRAMES,
     LONG_CONTEXT_TOKENS,
-    Pools,
     Sizing,
     needs_timestamps,
     plan_pools,
@@ -92,9 +91,7 @@ class WhisperTranscriber:
         self.name = name
         self.device = chosen
         self.compute_type = choose_compute_type(compute_type, chosen, supported)
-        pools = plan_pools(cores, (folder / "model.bin").stat().st_size)
-        if chosen == "cuda":
-            pools = Pools(1, 0, apart=False, encoder_threads=1, decoder_threads=1)
+        pools = plan_pools(cores, (folder / "model.bin").stat().st_size, chosen)
         self.workers = pools.workers
         self.express = pools.express
         self.batch_limit = batch_limit or _BATCH_LIMIT[chosen]
@@ -140,7 +137,7 @@ class WhisperTranscriber:
         and in whether times are written."""
         work = self._work(job)
         return (
-            self._frames(job, work),
+            self._frames(job, full_length=work.step.full_length),
             len(work.context),
             work.step.temperature,
             job.options.beam_size,
@@ -149,7 +146,7 @@ class WhisperTranscriber:
 
     def cost_s(self, job: WindowJob) -> float:
         """Length of what the encoder reads."""
-        return self._frames(job, self._work(job)) / FRAMES_PER_S
+        return self._frames(job, full_length=self._work(job).step.full_length) / FRAMES_PER_S
 
     def run(self, jobs: Sequence[WindowJob]) -> list[WindowResult | WindowJob | Exception]:
         """Encode, detect languages where they are not given, decode, judge, and time words."""
@@ -200,19 +197,17 @@ class WhisperTranscriber:
             context = tuple(self._vocabulary.context(options))
             full = not self._sizing.enabled or len(context) > LONG_CONTEXT_TOKENS
             language = options.language if self.translates else "en"
-            frames = FULL_FRAMES if full else self._sizing.frames(job.window.seconds)
+            frames = self._frames(job, full_length=full)
             timestamps = options.timestamps or needs_timestamps(job.window.seconds, frames)
             step = Step(options.temperature, full, timestamps)
             job.state = _Work(step, context=context, language=language)
         return job.state
 
-    def _frames(self, job: WindowJob, work: _Work) -> int:
-        if work.step.full_length:
-            return FULL_FRAMES
-        return self._sizing.frames(job.window.seconds)
+    def _frames(self, job: WindowJob, *, full_length: bool) -> int:
+        return FULL_FRAMES if full_length else self._sizing.frames(job.window.seconds)
 
     def _features(self, job: WindowJob, work: _Work) -> Features:
-        frames = self._frames(job, work)
+        frames = self._frames(job, full_length=work.step.full_length)
         if work.features is None or work.features.shape[1] != frames:
             # Silence is put behind the audio, not behind its features: zeros there are a sound
             # that the model has never heard, and the error rate shows it.
@@ -257,7 +252,7 @@ class WhisperTranscriber:
             )
             for job, work in zip(jobs, works, strict=True)
         ]
-        frames = self._frames(jobs[0], works[0])
+        frames = self._frames(jobs[0], full_length=step.full_length)
         # Each window is judged by its own, so that it does not matter who shares the batch.
         budgets = [_budget(job.window.seconds, len(prompts[0])) for job in jobs]
         budget = max(budgets)

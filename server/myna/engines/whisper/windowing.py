@@ -10,6 +10,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from myna.engines.devices import Device
+
 FRAMES_PER_S = 100
 """Whisper's log-mel frames are 10 ms apart."""
 FULL_FRAMES = 3000
@@ -37,7 +39,7 @@ class Sizing:
 
 @dataclass(frozen=True, slots=True)
 class Pools:
-    """How CTranslate2's threads are laid out for one model on a CPU."""
+    """How CTranslate2's threads are laid out for one model."""
 
     workers: int
     """Batches that are decoded at the same time."""
@@ -54,15 +56,17 @@ class Pools:
         return self.workers + self.express
 
 
-def plan_pools(cores: int, weights_bytes: int) -> Pools:
+def plan_pools(cores: int, weights_bytes: int, device: Device = "cpu") -> Pools:
     """Threads for a model of this size.
 
     Two cores encode a window in half the time of one. The decoder of a small model is slower on two
     than on one, as each of its steps is too little work to share. So small models are held twice,
     which costs their size in memory. Large ones are held once: there, memory is dear and steps are
-    long enough. Measured on two cores (`docs/capacity.md`); beyond that it is reasoned, not
-    measured.
+    long enough. A GPU takes one batch at a time. Measured on two cores (`docs/capacity.md`); beyond
+    that it is reasoned, not measured.
     """
+    if device == "cuda":
+        return Pools(1, 0, apart=False, encoder_threads=1, decoder_threads=1)
     if weights_bytes > SMALL_MODEL_BYTES:
         return Pools(1, 0, apart=False, encoder_threads=cores, decoder_threads=cores)
     apart = cores > 1
