@@ -6,7 +6,7 @@ import asyncio
 import logging
 import time
 from collections.abc import AsyncGenerator, Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import asynccontextmanager, suppress
 
 from fastapi import FastAPI, Request
@@ -17,7 +17,7 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from myna import __version__
-from myna.api import health, models, speech, transcriptions
+from myna.api import health, metrics, models, speech, transcriptions
 from myna.api.context import Context
 from myna.api.responses import failure
 from myna.api.spool import Spool
@@ -26,7 +26,8 @@ from myna.errors import BadRequest, MethodNotAllowed, MynaError, NotFound, Unaut
 from myna.loading import Loader, ModelPlan
 from myna.scheduling.residents import Residents
 from myna.settings import Settings
-from myna.telemetry import Telemetry
+from myna.telemetry.access import Access, Telemetry
+from myna.telemetry.record import RequestRecord
 
 _log = logging.getLogger("myna.app")
 
@@ -41,22 +42,29 @@ def create_app(
     plan: ModelPlan,
     *,
     on_failure: Callable[[Exception], None] | None = None,
+    telemetry: Telemetry | None = None,
 ) -> FastAPI:
     """The server as an ASGI app. Models are loaded when it starts, while `/health` already answers.
 
     `on_failure` is called if they cannot be loaded; without it the failure is only logged and
-    `/ready` stays at 503.
+    `/ready` stays at 503. `telemetry` is by default the app's own metrics, and no traces.
     """
+    told = telemetry or Telemetry()
     shared = Context(
         settings,
         Keyring.load(settings.api_keys, settings.api_keys_file),
         Spool(settings.spool_dir, settings.max_spool_bytes),
+        told.metrics.registry,
     )
+    told.metrics.watch(lambda: shared.residents, lambda: shared.spool.held_bytes)
+
+    def loader(threads: Executor) -> Loader:
+        return Loader(settings, plan, threads, told.metrics)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncGenerator[None]:
         threads = ThreadPoolExecutor(plan.front_threads, thread_name_prefix="myna-front")
-        loading = asyncio.create_task(_load(shared, Loader(settings, plan, threads), on_failure))
+        loading = asyncio.create_task(_load(shared, loader(threads), on_failure))
         try:
             yield
         finally:
@@ -66,6 +74,8 @@ def create_app(
             if shared.residents is not None:
                 await asyncio.to_thread(shared.residents.close)
             threads.shutdown(wait=False, cancel_futures=True)
+            if told.traces is not None:
+                await asyncio.to_thread(told.traces.close)
 
     app = FastAPI(
         title="Myna",
@@ -79,12 +89,13 @@ def create_app(
     for prefix in PREFIXES:
         for module in (transcriptions, speech, models):
             app.include_router(module.router, prefix=prefix, include_in_schema=prefix == "/v1")
-    app.include_router(health.router)
-    app.include_router(health.router, prefix="/v1", include_in_schema=False)
+    for module in (health, metrics):
+        app.include_router(module.router)
+        app.include_router(module.router, prefix="/v1", include_in_schema=False)
     _handle_errors(app)
     app.add_middleware(_Gate, keyring=shared.keyring)
     _allow_origins(app, settings.cors_origins)
-    app.add_middleware(Telemetry)
+    app.add_middleware(Access, telemetry=told)
     return app
 
 
@@ -120,9 +131,12 @@ class _Gate:
         """Let the request in, or answer 401."""
         if scope["type"] == "http" and not _is_open(scope):
             try:
-                scope.setdefault("state", {})["key_name"] = self._keyring.admit(
-                    Request(scope).headers
-                )
+                name = self._keyring.admit(Request(scope).headers)
+                state = scope.setdefault("state", {})
+                state["key_name"] = name
+                record = state.get("record")
+                if isinstance(record, RequestRecord):
+                    record.key = name or ""
             except Unauthorized as error:
                 await failure(error)(scope, receive, send)
                 return
@@ -141,7 +155,7 @@ def _allow_origins(app: FastAPI, origins: tuple[str, ...]) -> None:
             allow_origins=list(origins),
             allow_methods=["*"],
             allow_headers=["*"],
-            expose_headers=["X-Request-ID", "openai-processing-ms", "retry-after"],
+            expose_headers=["X-Request-ID", "openai-processing-ms", "retry-after", "server-timing"],
         )
 
 

@@ -36,6 +36,8 @@ class MynaError(Exception):
     """`error.type` of the envelope."""
     retryable: ClassVar[bool] = False
     """Whether the same request may succeed later; sent as `x-should-retry` with 5xx answers."""
+    reason: str | None = None
+    """Why a request that could be served was sent away; counted under that."""
 
     def __init__(
         self,
@@ -157,8 +159,12 @@ class Overloaded(MynaError):
     type = "service_unavailable_error"
     retryable = True
 
-    def __init__(self, message: str, *, retry_after_s: float = 1.0) -> None:
+    def __init__(
+        self, message: str, *, retry_after_s: float = 1.0, reason: str = "overload"
+    ) -> None:
+        """`reason` is for counters; clients read the message."""
         super().__init__(message, code="server_is_overloaded", retry_after_s=retry_after_s)
+        self.reason = reason
 
 
 class DeadlineExceeded(MynaError):

@@ -27,7 +27,7 @@ from myna.scheduling.admission import Admission
 from myna.scheduling.residents import Resident, Residents, Shelf
 from myna.scheduling.speaking import PieceJob, PieceRunner, SpeechService
 from myna.scheduling.transcription import TranscriptionService
-from myna.scheduling.workers import Workers
+from myna.scheduling.workers import Observer, Workers
 from myna.settings import Settings
 
 EngineName = Literal["whisper", "piper", "kokoro", "fake"]
@@ -72,8 +72,16 @@ class ModelPlan:
 class Loader:
     """Builds the residents of one server."""
 
-    def __init__(self, settings: Settings, plan: ModelPlan, threads: Executor) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        plan: ModelPlan,
+        threads: Executor,
+        observer: Observer | None = None,
+    ) -> None:
+        """`observer` hears of every batch that runs."""
         self._settings = settings
+        self._observer = observer
         self._plan = plan
         self._threads = threads
 
@@ -134,6 +142,7 @@ class Loader:
             batch_limit=engine.batch_limit,
             batch_limit_s=engine.batch_limit_s,
             name=model.id,
+            observer=self._observer,
         )
         workers.start()
         found = Loudness if model.engine == "fake" else speech
@@ -143,7 +152,11 @@ class Loader:
     def _speaker(self, model: PlannedModel) -> Resident[SpeechService]:
         engine = _timed(model, lambda: self._build_synthesizer(model))
         workers = Workers[PieceJob, Samples](
-            PieceRunner(engine), threads=engine.workers, batch_limit=1, name=model.id
+            PieceRunner(engine),
+            threads=engine.workers,
+            batch_limit=1,
+            name=model.id,
+            observer=self._observer,
         )
         workers.start()
         service = SpeechService(engine, workers, self._threads)

@@ -14,7 +14,9 @@ from myna.app import create_app
 from myna.machine import keep_freed_memory
 from myna.planning import plan
 from myna.settings import Settings
-from myna.telemetry import configure_logging
+from myna.telemetry.access import Telemetry
+from myna.telemetry.logs import configure_logging
+from myna.telemetry.traces import exporting
 
 _log = logging.getLogger("myna.serving")
 
@@ -24,10 +26,12 @@ def run(settings: Settings) -> None:
 
     Raises:
         ModelUnavailable: a model's files cannot be had.
+        ValueError: traces are asked for without their extra.
         OSError: the address is taken or not this machine's.
         SystemExit: the models could not be loaded.
     """
-    configure_logging(settings.log_level)
+    configure_logging(settings.log_level, settings.log_format)
+    telemetry = Telemetry(exporting() if settings.traces else None)
     listening = _bind(settings.host, settings.port)
     keep_freed_memory()
     models = plan(settings)
@@ -40,7 +44,7 @@ def run(settings: Settings) -> None:
         server.should_exit = True
 
     config = uvicorn.Config(
-        create_app(settings, models, on_failure=stop),
+        create_app(settings, models, on_failure=stop, telemetry=telemetry),
         host=settings.host,
         port=settings.port,
         log_config=None,

@@ -147,6 +147,14 @@ class Settings(BaseSettings):
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         "info", description="How much is logged; keys and what was said never are."
     )
+    log_format: Literal["human", "json"] = Field(
+        "human", description="Lines for people, or one JSON object a line for machines."
+    )
+    traces: bool = Field(
+        False,
+        description="Send OpenTelemetry traces over OTLP/HTTP to where OTEL_EXPORTER_OTLP_ENDPOINT "
+        "says; needs the extra `otel`.",
+    )
 
     @field_validator("stt", "tts", "cors_origins", mode="before")
     @classmethod

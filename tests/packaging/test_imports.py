@@ -15,7 +15,7 @@ import myna
 
 PACKAGE = Path(myna.__file__).parent
 
-ENGINE = {"engines.contract", "engines.devices", "audio", "text.transcript", "errors"}
+ENGINE = {"engines.contract", "engines.devices", "audio", "text.transcript", "errors", "stages"}
 PARTS = {
     "api",
     "audio",
@@ -24,6 +24,7 @@ PARTS = {
     "errors",
     "scheduling",
     "settings",
+    "stages",
     "store",
     "telemetry",
     "text",
@@ -37,9 +38,10 @@ MAY_IMPORT: dict[str, set[str]] = {
     "errors": set(),
     "settings": set(),
     "machine": set(),
+    "stages": set(),
     "text": {"errors"},
     "engines": set(),
-    "engines.contract": {"text.transcript"},
+    "engines.contract": {"stages", "text.transcript"},
     "engines.devices": set(),
     "engines.espeak_text": set(),
     "engines.sessions": {"engines.devices", "errors"},
@@ -52,10 +54,19 @@ MAY_IMPORT: dict[str, set[str]] = {
     "engines.kokoro": ENGINE | {"engines.espeak_text", "engines.sessions"},
     "engines.whisper": ENGINE,
     # The heart, and the edge around it.
-    "scheduling": {"audio", "text", "engines.contract", "errors"},
+    "scheduling": {"audio", "text", "engines.contract", "errors", "stages"},
     "auth": {"errors"},
-    "api": {"scheduling", "audio", "text", "engines.contract", "errors", "auth", "settings"},
-    "telemetry": {"api.responses", "errors"},
+    "api": {
+        "scheduling",
+        "audio",
+        "text",
+        "engines.contract",
+        "errors",
+        "auth",
+        "settings",
+        "stages",
+    },
+    "telemetry": {"api.responses", "errors", "scheduling", "stages"},
     # The top: what puts the parts together, and what starts that.
     "loading": PARTS,
     "planning": PARTS | {"loading"},

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from prometheus_client import CollectorRegistry
 from starlette.requests import Request
 
 from myna.api.spool import Spool
@@ -11,6 +12,7 @@ from myna.auth import Keyring
 from myna.errors import Overloaded
 from myna.scheduling.residents import Residents
 from myna.settings import Settings
+from myna.stages import UNRECORDED, Record
 
 
 @dataclass(slots=True)
@@ -21,6 +23,8 @@ class Context:
     keyring: Keyring
     spool: Spool
     """Where uploads are kept."""
+    registry: CollectorRegistry
+    """Everything that `/metrics` shows."""
     residents: Residents | None = None
     """None until the models are loaded."""
 
@@ -47,3 +51,9 @@ def caller(request: Request) -> str:
     """The name of the key that the request came with; empty where the server is open."""
     name: object = request.scope.get("state", {}).get("key_name")
     return name if isinstance(name, str) else ""
+
+
+def record(request: Request) -> Record:
+    """Who wants to hear where the time of `request` goes."""
+    found: Record | None = request.scope.get("state", {}).get("record")
+    return UNRECORDED if found is None else found

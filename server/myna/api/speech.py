@@ -17,7 +17,7 @@ from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 
 from myna.api.admission import admitted, leaving
-from myna.api.context import Context, caller, context
+from myna.api.context import Context, caller, context, record
 from myna.api.names import TTS_1_VOICES, TTS_NAMES
 from myna.api.responses import LiveStream, event, primed, unless_gone
 from myna.audio.encode import CONTENT_TYPES, SpeechFormat
@@ -25,6 +25,7 @@ from myna.engines.contract import OPENAI_VOICES, Synthesizer, Voice
 from myna.errors import BadRequest, ClientGone, MynaError, PayloadTooLarge, envelope
 from myna.scheduling.speaking import Spoken, Utterance
 from myna.scheduling.voices import own_voice, voice_named
+from myna.stages import Record
 from myna.text.sentences import speakable
 
 router = APIRouter(tags=["audio"])
@@ -92,8 +93,9 @@ async def speech(request: Request) -> Response:
             format=body.response_format or "mp3",
         )
         events = body.stream_format == "sse"
-        spoken = service.speak(utterance, caller(request))
-        source = _events(spoken, utterance) if events else _audio(spoken)
+        told = record(request)
+        spoken = service.speak(utterance, caller(request), told)
+        source = _events(spoken, utterance, told) if events else _audio(spoken)
         audio = await unless_gone(request, primed(leaving(source, place)))
         streaming = True
     finally:
@@ -193,7 +195,9 @@ async def _audio(speech: AsyncGenerator[Spoken]) -> AsyncGenerator[bytes]:
                 yield spoken.data
 
 
-async def _events(speech: AsyncGenerator[Spoken], utterance: Utterance) -> AsyncGenerator[bytes]:
+async def _events(
+    speech: AsyncGenerator[Spoken], utterance: Utterance, told: Record
+) -> AsyncGenerator[bytes]:
     """Base64 deltas, then `done` with usage; a failure behind the first becomes an error event."""
     seconds = 0.0
     begun = False
@@ -208,6 +212,7 @@ async def _events(speech: AsyncGenerator[Spoken], utterance: Utterance) -> Async
     except MynaError as error:
         if not begun:
             raise
+        told.failed(error.code or error.type)
         yield event(envelope(error))
         return
     usage = _usage(utterance.text, seconds)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import AsyncGenerator, AsyncIterator
 
 from fastapi import APIRouter, Request
@@ -9,7 +10,7 @@ from starlette.responses import Response
 
 from myna.api import transcription_form
 from myna.api.admission import admitted, leaving
-from myna.api.context import Context, caller, context
+from myna.api.context import Context, caller, context, record
 from myna.api.forms import Form
 from myna.api.json_form import read_json_form
 from myna.api.multipart import read_form
@@ -91,7 +92,8 @@ async def _answer(request: Request, task: Task) -> Response:
             beam_size=shared.settings.beam_size,
             strict=shared.settings.strict,
         )
-        bounds = Bounds(caller(request), shared.settings.request_timeout_s or None)
+        longest_s = shared.settings.request_timeout_s or None
+        bounds = Bounds(caller(request), longest_s, record(request))
         if asked.stream:
             source = leaving(_events(form, service, asked, bounds), place)
             events = await unless_gone(request, primed(source))
@@ -120,6 +122,7 @@ async def _whole(
 ) -> Response:
     transcription = await service.open(asked.file.fd, asked.options, asked.cutting, bounds)
     transcript = await transcription.run()
+    begun_s = time.perf_counter()
     # In a thread, as an hour of words is megabytes of JSON.
     rendered = await service.call(
         lambda: render(
@@ -132,6 +135,7 @@ async def _whole(
             languages=asked.model in LISTS_LANGUAGES,
         )
     )
+    bounds.record.stage("encode-out", begun_s, time.perf_counter())
     return Response(rendered.body, media_type=rendered.content_type)
 
 
@@ -164,6 +168,7 @@ async def _events(
     except MynaError as error:
         if not begun:
             raise
+        bounds.record.failed(error.code or error.type)
         yield event(envelope(error))
     finally:
         await form.close()

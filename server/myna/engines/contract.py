@@ -14,6 +14,7 @@ from typing import Protocol, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
+from myna.stages import UNRECORDED, Record
 from myna.text.transcript import Segment, Task
 
 SAMPLE_RATE_HZ = 16_000
@@ -81,6 +82,8 @@ class WindowJob:
     options: DecodingOptions
     state: object | None = None
     """The engine's own notes: features, earlier attempts, the next step of the fallback ladder."""
+    record: Record = UNRECORDED
+    """Told by the engine how long it was at `encode` and at `generate`."""
 
 
 class Transcriber(Protocol):

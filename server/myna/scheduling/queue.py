@@ -13,6 +13,8 @@ from collections.abc import Hashable, Iterator
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
+from myna.stages import UNRECORDED, Record
+
 Job = TypeVar("Job")
 
 SHORT_S = 30.0
@@ -33,6 +35,8 @@ class Ticket:
     """Audio-seconds that it has been given so far."""
     cancelled: bool = False
     """The client left: its jobs are dropped when they are met."""
+    record: Record = UNRECORDED
+    """Hears how long its jobs wait."""
 
 
 @dataclass(eq=False, slots=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections import deque
 from collections.abc import AsyncGenerator, Callable, Hashable, Sequence
 from concurrent.futures import Executor
@@ -16,6 +17,7 @@ from myna.audio.encode import SpeechEncoder, SpeechFormat, encoder
 from myna.engines.contract import Samples, Synthesizer, Voice
 from myna.scheduling.queue import Ticket
 from myna.scheduling.workers import Workers
+from myna.stages import UNRECORDED, Record
 from myna.text.sentences import pieces
 
 T = TypeVar("T")
@@ -45,6 +47,7 @@ class PieceJob:
     text: str
     voice: Voice
     speed: float
+    record: Record = UNRECORDED
 
 
 class PieceRunner:
@@ -66,7 +69,9 @@ class PieceRunner:
         return [self._speak(job) for job in jobs]
 
     def _speak(self, job: PieceJob) -> Samples:
+        begun_s = time.perf_counter()
         blocks = list(self._engine.synthesize(job.text, job.voice, job.speed))
+        job.record.stage("synthesise", begun_s, time.perf_counter())
         return np.concatenate(blocks) if blocks else np.zeros(0, np.float32)
 
 
@@ -80,7 +85,9 @@ class SpeechService:
         self.workers = workers
         self._threads = threads
 
-    async def speak(self, utterance: Utterance, caller: str = "") -> AsyncGenerator[Spoken]:
+    async def speak(
+        self, utterance: Utterance, caller: str = "", record: Record = UNRECORDED
+    ) -> AsyncGenerator[Spoken]:
         """Encoded audio piece by piece, headers with the first, in the part of `caller`.
 
         Left early, it takes back the pieces that still wait.
@@ -88,7 +95,7 @@ class SpeechService:
         Raises:
             MynaError: the engine failed; what was yielded before is a valid beginning.
         """
-        ticket = Ticket(caller)
+        ticket = Ticket(caller, record=record)
         coder = _Coder(encoder(utterance.format, self.engine.sample_rate_hz))
         waiting = deque(pieces(utterance.text))
         pending: deque[asyncio.Future[Samples]] = deque()
@@ -98,7 +105,10 @@ class SpeechService:
                 while waiting and len(pending) < _LOOKAHEAD:
                     pending.append(self._submit(ticket, utterance, waiting.popleft()))
                 samples = await pending.popleft()
+                begun_s = time.perf_counter()
                 spoken = await self._encode(coder, samples)
+                record.stage("encode-out", begun_s, time.perf_counter())
+                record.audio(spoken.seconds)
                 spoken_s += spoken.seconds
                 yield spoken
             if not spoken_s:
@@ -114,7 +124,7 @@ class SpeechService:
             await self._call(coder.close)
 
     def _submit(self, ticket: Ticket, utterance: Utterance, text: str) -> asyncio.Future[Samples]:
-        job = PieceJob(text, utterance.voice, utterance.speed)
+        job = PieceJob(text, utterance.voice, utterance.speed, ticket.record)
         return asyncio.wrap_future(self.workers.submit(ticket, job))
 
     async def _encode(self, coder: _Coder, samples: Samples) -> Spoken:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import os
+import time
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, replace
 from typing import Any, TypeVar
@@ -23,6 +24,7 @@ from myna.engines.contract import (
 from myna.errors import DeadlineExceeded, Overloaded
 from myna.scheduling.queue import Ticket
 from myna.scheduling.workers import Workers
+from myna.stages import UNRECORDED, Record
 from myna.text.transcript import Segment, Transcript
 
 T = TypeVar("T")
@@ -50,6 +52,8 @@ class Bounds:
     """Whose it is: requests of one caller share that caller's part of the machine."""
     longest_s: float | None = None
     """How long it may take from `open` on, in seconds."""
+    record: Record = UNRECORDED
+    """Told where its time goes."""
 
 
 _UNBOUNDED = Bounds()
@@ -77,7 +81,9 @@ class TranscriptionService:
     ) -> Transcription:
         """Begin with the media file behind `fd`, which stays the caller's."""
         prompt_tokens = await self.call(lambda: self.engine.prompt_tokens(options))
+        begun_s = time.perf_counter()
         stream = WindowStream(await self._decoded(fd), self._speech(), cutting)
+        bounds.record.stage("decode", begun_s, time.perf_counter())
         return Transcription(self, stream, options, prompt_tokens, bounds)
 
     async def call(self, function: Callable[[], T]) -> T:
@@ -132,7 +138,8 @@ class Transcription:
         self._stream = stream
         self._options = options
         self._prompt_tokens = prompt_tokens
-        self._ticket = Ticket(bounds.caller)
+        self._ticket = Ticket(bounds.caller, record=bounds.record)
+        self._record = bounds.record
         self._longest_s = bounds.longest_s
         self._end_s = None if bounds.longest_s is None else _now_s() + bounds.longest_s
         self._first: asyncio.Task[WindowResult] | None = None
@@ -206,14 +213,22 @@ class Transcription:
         while not self._stream.finished and len(self._pending) < _LOOKAHEAD:
             if self._pending and self._pending[0].done():
                 return
-            for window in await self._service.call(self._stream.next):
+            for window in await self._windows():
                 task = asyncio.create_task(self._decode(window))
                 self._first = self._first or task
                 self._pending.append(task)
 
+    async def _windows(self) -> Sequence[Window]:
+        begun_s, before_s = time.perf_counter(), self._stream.seconds_read
+        windows = await self._service.call(self._stream.next)
+        self._record.stage("decode", begun_s, time.perf_counter())
+        self._record.audio(self._stream.seconds_read - before_s)
+        return windows
+
     async def _decode(self, window: Window, language: str | None = None) -> WindowResult:
         language = language or await self._spoken_language()
-        job = WindowJob(window, replace(self._options, language=language))
+        options = replace(self._options, language=language)
+        job = WindowJob(window, options, record=self._record)
         result = await self._service.decode(self._ticket, job)
         if result.rest_from_s is None:
             return result
