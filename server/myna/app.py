@@ -19,6 +19,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from myna import __version__
 from myna.api import health, metrics, models, speech, transcriptions
 from myna.api.context import Context
+from myna.api.draining import Drain, Drainable
 from myna.api.responses import failure
 from myna.api.spool import Spool
 from myna.auth import Keyring
@@ -43,11 +44,13 @@ def create_app(
     *,
     on_failure: Callable[[Exception], None] | None = None,
     telemetry: Telemetry | None = None,
+    drain: Drain | None = None,
 ) -> FastAPI:
     """The server as an ASGI app. Models are loaded when it starts, while `/health` already answers.
 
     `on_failure` is called if they cannot be loaded; without it the failure is only logged and
-    `/ready` stays at 503. `telemetry` is by default the app's own metrics, and no traces.
+    `/ready` stays at 503. `telemetry` is by default the app's own metrics, and no traces;
+    `drain` lets whoever stops the server finish what runs.
     """
     told = telemetry or Telemetry()
     shared = Context(
@@ -94,6 +97,7 @@ def create_app(
         app.include_router(module.router, prefix="/v1", include_in_schema=False)
     _handle_errors(app)
     app.add_middleware(_Gate, keyring=shared.keyring)
+    app.add_middleware(Drainable, drain=drain or Drain(), limit_bytes=settings.max_upload_bytes)
     _allow_origins(app, settings.cors_origins)
     app.add_middleware(Access, telemetry=told)
     return app

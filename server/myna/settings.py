@@ -116,6 +116,12 @@ class Settings(BaseSettings):
         description="Longest time in seconds that one request is worked on, waiting included; "
         "beyond it the answer is 504. 0 for no limit.",
     )
+    drain_s: float = Field(
+        30.0,
+        ge=0,
+        description="Longest time in seconds that a server which was asked to stop (SIGTERM) goes "
+        "on with the requests that run; new ones are answered 503 meanwhile.",
+    )
     decoder_memory_bytes: int = Field(
         1024 * MIB,
         ge=64 * MIB,

@@ -72,7 +72,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "planning": PARTS | {"loading"},
     "app": PARTS | {"loading"},
     "local": PARTS | {"loading", "machine", "planning"},
-    "serving": {"app", "machine", "planning", "settings", "telemetry"},
+    "serving": {"api.draining", "app", "machine", "planning", "settings", "telemetry"},
     "settings_docs": {"settings"},
     "cli": {"serving", "planning", "local", "store", "settings", "errors"},
     "__main__": {"cli"},
