@@ -11,12 +11,14 @@ from contextlib import asynccontextmanager, suppress
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
+from starlette.datastructures import MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.middleware.cors import CORSMiddleware
 from starlette.responses import Response
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from myna import __version__
+from myna.accounts import Accounts, Allowance
 from myna.api import health, metrics, models, speech, transcriptions
 from myna.api.context import Context
 from myna.api.draining import Drain, Drainable
@@ -34,6 +36,18 @@ _log = logging.getLogger("myna.app")
 
 PREFIXES = ("/v1", "", "/openai/v1", "/openai/deployments/{deployment}")
 """Where the routes answer: OpenAI's place, clients that leave `/v1` off, and Azure's two."""
+_READABLE = (
+    "X-Request-ID",
+    "openai-processing-ms",
+    "retry-after",
+    "server-timing",
+    *(
+        f"x-ratelimit-{what}-{unit}"
+        for what in ("limit", "remaining", "reset")
+        for unit in ("requests", "audio-seconds")
+    ),
+)
+"""Headers that the scripts of a web page may read."""
 OPEN_PATHS = frozenset({"/health", "/ready", "/audio/models", "/audio/voices"})
 """What needs no key when read: probes, and what Open WebUI asks for without one."""
 
@@ -53,16 +67,20 @@ def create_app(
     `drain` lets whoever stops the server finish what runs.
     """
     told = telemetry or Telemetry()
+    usual = Allowance(settings.requests_per_minute, settings.audio_s_per_minute)
+    keyring = Keyring.load(settings.api_keys, settings.api_keys_file, usual)
+    accounts = Accounts(usual, keyring.allowances)
     shared = Context(
         settings,
-        Keyring.load(settings.api_keys, settings.api_keys_file),
+        keyring,
+        accounts,
         Spool(settings.spool_dir, settings.max_spool_bytes),
         told.metrics.registry,
     )
     told.metrics.watch(lambda: shared.residents, lambda: shared.spool.held_bytes)
 
     def loader(threads: Executor) -> Loader:
-        return Loader(settings, plan, threads, told.metrics)
+        return Loader(settings, plan, threads, told.metrics, accounts.shares)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncGenerator[None]:
@@ -96,7 +114,7 @@ def create_app(
         app.include_router(module.router)
         app.include_router(module.router, prefix="/v1", include_in_schema=False)
     _handle_errors(app)
-    app.add_middleware(_Gate, keyring=shared.keyring)
+    app.add_middleware(_Gate, keyring=keyring, accounts=accounts)
     app.add_middleware(Drainable, drain=drain or Drain(), limit_bytes=settings.max_upload_bytes)
     _allow_origins(app, settings.cors_origins)
     app.add_middleware(Access, telemetry=told)
@@ -127,24 +145,34 @@ async def _load(
 class _Gate:
     """Asks for a key before anything of the request is read."""
 
-    def __init__(self, app: ASGIApp, keyring: Keyring) -> None:
+    def __init__(self, app: ASGIApp, keyring: Keyring, accounts: Accounts) -> None:
         self._app = app
         self._keyring = keyring
+        self._accounts = accounts
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Let the request in, or answer 401."""
-        if scope["type"] == "http" and not _is_open(scope):
-            try:
-                name = self._keyring.admit(Request(scope).headers)
-                state = scope.setdefault("state", {})
-                state["key_name"] = name
-                record = state.get("record")
-                if isinstance(record, RequestRecord):
-                    record.key = name or ""
-            except Unauthorized as error:
-                await failure(error)(scope, receive, send)
-                return
-        await self._app(scope, receive, send)
+        """Let the request in, or answer 401; every answer says what the caller has left."""
+        if scope["type"] != "http" or _is_open(scope):
+            await self._app(scope, receive, send)
+            return
+        try:
+            name = self._keyring.admit(Request(scope).headers)
+        except Unauthorized as error:
+            await failure(error)(scope, receive, send)
+            return
+        account = self._accounts.of(name)
+        state = scope.setdefault("state", {})
+        state["key_name"] = name
+        record = state.get("record")
+        if isinstance(record, RequestRecord):
+            record.key, record.charge = name or "", account.charge
+
+        async def limited(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                MutableHeaders(scope=message).update(account.headers())
+            await send(message)
+
+        await self._app(scope, receive, limited)
 
 
 def _is_open(scope: Scope) -> bool:
@@ -159,7 +187,7 @@ def _allow_origins(app: FastAPI, origins: tuple[str, ...]) -> None:
             allow_origins=list(origins),
             allow_methods=["*"],
             allow_headers=["*"],
-            expose_headers=["X-Request-ID", "openai-processing-ms", "retry-after", "server-timing"],
+            expose_headers=_READABLE,
         )
 
 

@@ -11,6 +11,7 @@
     ├── MethodNotAllowed       405
     ├── ClientGone             499  the client left before the answer; never sent
     ├── PayloadTooLarge        413  the request is larger than the server takes
+    ├── RateLimited        429  the key has used what it may for now
     ├── NotImplementedHere     501  a known feature that this server does not have
     ├── Overloaded             503  try again after `retry_after_s`
     ├── DeadlineExceeded       504  the request took longer than the server lets it
@@ -22,6 +23,7 @@ becomes a body. Sources of statuses, codes and params: the hosted API as its cli
 
 from __future__ import annotations
 
+import math
 from typing import Any, ClassVar
 
 AUDIO_FORMATS = ("flac", "m4a", "mp3", "mp4", "mpeg", "mpga", "oga", "ogg", "wav", "webm")
@@ -136,6 +138,22 @@ class PayloadTooLarge(MynaError):
     def __init__(self, limit_bytes: int, read_bytes: int) -> None:
         super().__init__(
             f"413: Maximum content size limit ({limit_bytes}) exceeded ({read_bytes} bytes read)"
+        )
+
+
+class RateLimited(MynaError):
+    """A caller has had what it may have in a minute."""
+
+    status = 429
+    type = "rate_limit_error"
+    reason = "rate_limit"
+
+    def __init__(self, what: str, limit: float, *, retry_after_s: float) -> None:
+        super().__init__(
+            f"Rate limit reached on {what} per minute: the limit of this API key is {limit:.10g}. "
+            f"Please try again in {max(1, math.ceil(retry_after_s))}s.",
+            code="rate_limit_exceeded",
+            retry_after_s=retry_after_s,
         )
 
 

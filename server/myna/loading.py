@@ -78,8 +78,10 @@ class Loader:
         plan: ModelPlan,
         threads: Executor,
         observer: Observer | None = None,
+        shares: Mapping[str, float] | None = None,
     ) -> None:
-        """`observer` hears of every batch that runs."""
+        """`observer` hears of every batch that runs; `shares` are those of callers."""
+        self._shares = shares
         self._settings = settings
         self._observer = observer
         self._plan = plan
@@ -143,6 +145,7 @@ class Loader:
             batch_limit_s=engine.batch_limit_s,
             name=model.id,
             observer=self._observer,
+            shares=self._shares,
         )
         workers.start()
         found = Loudness if model.engine == "fake" else speech
@@ -157,6 +160,7 @@ class Loader:
             batch_limit=1,
             name=model.id,
             observer=self._observer,
+            shares=self._shares,
         )
         workers.start()
         service = SpeechService(engine, workers, self._threads)

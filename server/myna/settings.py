@@ -142,10 +142,25 @@ class Settings(BaseSettings):
     api_keys: SecretStr | None = Field(
         None,
         description="Keys that clients must send: `name:key` or just `key`, separated by commas; "
-        "none leaves the server open.",
+        "none leaves the server open. Behind a key there may be what it is allowed, as in "
+        "`alice:KEY share=2 requests_per_minute=60 audio_s_per_minute=600`.",
     )
     api_keys_file: Path | None = Field(
-        None, description="File with one `name:key` or `key` a line; # starts a comment."
+        None, description="File with one such entry a line; # starts a comment."
+    )
+    requests_per_minute: float = Field(
+        0.0,
+        ge=0,
+        description="Audio requests that a key may send in a minute if nothing else is said with "
+        "it, or all callers together where there are no keys; beyond it the answer is 429. 0 for "
+        "no limit.",
+    )
+    audio_s_per_minute: float = Field(
+        0.0,
+        ge=0,
+        description="Seconds of audio that may be read or spoken for a key in a minute, as above. "
+        "A request that is longer is served, and those that follow wait the longer. 0 for no "
+        "limit.",
     )
     cors_origins: Names = Field(
         ("*",), description="Web origins that may call the server; `none` for no CORS headers."

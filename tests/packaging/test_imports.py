@@ -17,6 +17,7 @@ PACKAGE = Path(myna.__file__).parent
 
 ENGINE = {"engines.contract", "engines.devices", "audio", "text.transcript", "errors", "stages"}
 PARTS = {
+    "accounts",
     "api",
     "audio",
     "auth",
@@ -55,8 +56,10 @@ MAY_IMPORT: dict[str, set[str]] = {
     "engines.whisper": ENGINE,
     # The heart, and the edge around it.
     "scheduling": {"audio", "text", "engines.contract", "errors", "stages"},
-    "auth": {"errors"},
+    "accounts": {"errors"},
+    "auth": {"accounts", "errors"},
     "api": {
+        "accounts",
         "scheduling",
         "audio",
         "text",

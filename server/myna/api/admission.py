@@ -7,8 +7,10 @@ from contextlib import aclosing
 
 from starlette.requests import Request
 
+from myna.accounts import Account
 from myna.api.body import Body
-from myna.errors import Overloaded
+from myna.api.context import account
+from myna.errors import Overloaded, RateLimited
 from myna.scheduling.admission import Admission, Admitted
 
 
@@ -16,13 +18,24 @@ async def admitted(request: Request, admission: Admission, limit_bytes: int) -> 
     """A place, which the caller leaves when the request is answered.
 
     Raises:
+        RateLimited: the caller has had what it may have for now.
         Overloaded: there is none. What the client goes on to write has been taken and dropped.
     """
     try:
-        return admission.admit()
-    except Overloaded:
+        return _admitted(account(request), admission)
+    except (Overloaded, RateLimited):
         await Body(request.stream(), request.headers, limit_bytes).drain()
         raise
+
+
+def _admitted(account: Account, admission: Admission) -> Admitted:
+    place = admission.admit()
+    try:
+        account.admit()
+    except RateLimited:
+        place.leave()
+        raise
+    return place
 
 
 async def leaving(source: AsyncGenerator[bytes], place: Admitted) -> AsyncGenerator[bytes]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from prometheus_client import CollectorRegistry
 from starlette.requests import Request
 
+from myna.accounts import Account, Accounts
 from myna.api.spool import Spool
 from myna.auth import Keyring
 from myna.errors import Overloaded
@@ -21,6 +22,7 @@ class Context:
 
     settings: Settings
     keyring: Keyring
+    accounts: Accounts
     spool: Spool
     """Where uploads are kept."""
     registry: CollectorRegistry
@@ -51,6 +53,11 @@ def caller(request: Request) -> str:
     """The name of the key that the request came with; empty where the server is open."""
     name: object = request.scope.get("state", {}).get("key_name")
     return name if isinstance(name, str) else ""
+
+
+def account(request: Request) -> Account:
+    """What the caller of `request` has left."""
+    return context(request).accounts.of(caller(request))
 
 
 def record(request: Request) -> Record:

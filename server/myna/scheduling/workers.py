@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import Generic, Protocol, TypeVar, cast
@@ -67,13 +67,15 @@ class Workers(Generic[Job, Result]):
         batch_limit_s: float = 120.0,
         name: str = "engine",
         observer: Observer | None = None,
+        shares: Mapping[str, float] | None = None,
     ) -> None:
-        """`express` threads come on top, for short requests behind long ones (see `dispatch`)."""
+        """`express` threads come on top, for short requests behind long ones (see `dispatch`);
+        `shares` are those of callers (see `queue`)."""
         self._runner = runner
         self._name = name
         self._observer = observer
         self._dispatch = Dispatch[_Pending[Job, Result]](
-            threads, batch_limit=batch_limit, batch_limit_s=batch_limit_s
+            threads, batch_limit=batch_limit, batch_limit_s=batch_limit_s, shares=shares
         )
         self._changed = threading.Condition()
         self._closed = False
