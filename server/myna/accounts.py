@@ -106,9 +106,9 @@ class Accounts:
         own: Mapping[str, Allowance] | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """`own` is by the callers' names, which are all that there are; without any, everybody is
-        one caller without a name."""
-        allowances = own or {"": usual}
+        """`own` is by the callers' names. Those who come to an open server are one caller, without
+        a name."""
+        allowances = {"": usual, **(own or {})}
         self._accounts = {name: Account(name, one, clock) for name, one in allowances.items()}
         self.shares = {name: one.share for name, one in allowances.items()}
         """Of the machine, by the callers' names."""

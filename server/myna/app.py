@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import time
 from collections.abc import AsyncGenerator, Callable
-from concurrent.futures import Executor, ThreadPoolExecutor
-from contextlib import asynccontextmanager, suppress
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
@@ -19,15 +18,15 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from myna import __version__
 from myna.accounts import Accounts, Allowance
-from myna.api import health, metrics, models, speech, transcriptions
+from myna.api import health, metrics, models, residents, speech, transcriptions
 from myna.api.context import Context
 from myna.api.draining import Drain, Drainable
 from myna.api.responses import failure
 from myna.api.spool import Spool
 from myna.auth import Keyring
 from myna.errors import BadRequest, MethodNotAllowed, MynaError, NotFound, Unauthorized
+from myna.lifecycle import living
 from myna.loading import Loader, ModelPlan
-from myna.scheduling.residents import Residents
 from myna.settings import Settings
 from myna.telemetry.access import Access, Telemetry
 from myna.telemetry.record import RequestRecord
@@ -68,7 +67,7 @@ def create_app(
     """
     told = telemetry or Telemetry()
     usual = Allowance(settings.requests_per_minute, settings.audio_s_per_minute)
-    keyring = Keyring.load(settings.api_keys, settings.api_keys_file, usual)
+    keyring = Keyring.load(settings.api_keys, settings.api_keys_file, usual, settings.admin_key)
     accounts = Accounts(usual, keyring.allowances)
     shared = Context(
         settings,
@@ -79,21 +78,14 @@ def create_app(
     )
     told.metrics.watch(lambda: shared.residents, lambda: shared.spool.held_bytes)
 
-    def loader(threads: Executor) -> Loader:
-        return Loader(settings, plan, threads, told.metrics, accounts.shares)
-
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncGenerator[None]:
         threads = ThreadPoolExecutor(plan.front_threads, thread_name_prefix="myna-front")
-        loading = asyncio.create_task(_load(shared, loader(threads), on_failure))
+        loader = Loader(settings, plan, threads, told.metrics, accounts.shares)
         try:
-            yield
+            async with living(shared, loader, told.metrics, on_failure):
+                yield
         finally:
-            loading.cancel()
-            with suppress(asyncio.CancelledError):
-                await loading
-            if shared.residents is not None:
-                await asyncio.to_thread(shared.residents.close)
             threads.shutdown(wait=False, cancel_futures=True)
             if told.traces is not None:
                 await asyncio.to_thread(told.traces.close)
@@ -108,7 +100,7 @@ def create_app(
     )
     app.state.context = shared
     for prefix in PREFIXES:
-        for module in (transcriptions, speech, models):
+        for module in (transcriptions, speech, models, residents):
             app.include_router(module.router, prefix=prefix, include_in_schema=prefix == "/v1")
     for module in (health, metrics):
         app.include_router(module.router)
@@ -119,27 +111,6 @@ def create_app(
     _allow_origins(app, settings.cors_origins)
     app.add_middleware(Access, telemetry=told)
     return app
-
-
-async def _load(
-    shared: Context, loader: Loader, on_failure: Callable[[Exception], None] | None
-) -> None:
-    started_s = time.perf_counter()
-    work = asyncio.ensure_future(asyncio.to_thread(loader.load))
-    try:
-        shared.residents = await asyncio.shield(work)
-    except asyncio.CancelledError:
-        # Loading cannot be interrupted inside a native library: wait, then give it back.
-        residents: Residents = await work
-        residents.close()
-        raise
-    except Exception as error:  # noqa: BLE001 - whatever a model's library raises about its files
-        _log.error("cannot start: %s", error)
-        _log.debug("cannot start", exc_info=error)
-        if on_failure is not None:
-            on_failure(error)
-        return
-    _log.info("ready after %.1f s", time.perf_counter() - started_s)
 
 
 class _Gate:

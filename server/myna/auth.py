@@ -17,6 +17,8 @@ _MISSING = (
     "You didn't provide an API key. You need to provide your API key in an Authorization header "
     "using Bearer auth (i.e. Authorization: Bearer YOUR_KEY)."
 )
+ADMIN = "admin"
+"""The name of whoever sends the admin key."""
 _ALLOWANCES = tuple(one.name for one in fields(Allowance))
 _NUMBER = re.compile(r"\d+(?:\.\d+)?")
 
@@ -33,8 +35,10 @@ class NamedKey:
 class Keyring:
     """The keys that open this server; none leaves it open."""
 
-    def __init__(self, keys: tuple[NamedKey, ...] = ()) -> None:
+    def __init__(self, keys: tuple[NamedKey, ...] = (), admin: SecretStr | None = None) -> None:
+        """`admin` is a key that opens everything, and does what others may not."""
         self._keys = keys
+        self.admin = admin
 
     def __len__(self) -> int:
         return len(self._keys)
@@ -42,11 +46,17 @@ class Keyring:
     @property
     def allowances(self) -> dict[str, Allowance]:
         """What each key may have, by its name."""
-        return {key.name: key.allowance for key in self._keys}
+        return {key.name: key.allowance for key in self._keys} | (
+            {ADMIN: Allowance()} if self.admin else {}
+        )
 
     @classmethod
     def load(
-        cls, listed: SecretStr | None, file: Path | None, usual: Allowance | None = None
+        cls,
+        listed: SecretStr | None,
+        file: Path | None,
+        usual: Allowance | None = None,
+        admin: SecretStr | None = None,
     ) -> Keyring:
         """Keys from a comma-separated list and a file with one a line.
 
@@ -66,7 +76,9 @@ class Keyring:
             raise ValueError(f"{file} holds no API key; leave api_keys_file out for an open server")
         usual = usual or Allowance()
         keys = tuple(_named(entry, index, usual) for index, entry in enumerate(entries, start=1))
-        ring = cls(keys)
+        if any(key.name == ADMIN for key in keys):
+            raise ValueError(f"no API key may be named {ADMIN}: so is whoever sends the admin key")
+        ring = cls(keys, admin)
         for key in keys:
             if ring.allowances[key.name] != key.allowance:
                 raise ValueError(f"two API keys named {key.name} have different allowances")
@@ -78,6 +90,8 @@ class Keyring:
         Raises:
             Unauthorized: no key was sent, or one that is not on the ring.
         """
+        if self.is_admin(headers):
+            return ADMIN
         if not self._keys:
             return None
         sent = sent_key(headers)
@@ -91,6 +105,10 @@ class Keyring:
                 code="invalid_api_key",
             )
         return matches[0]
+
+    def is_admin(self, headers: Mapping[str, str]) -> bool:
+        """Whether the admin key was sent."""
+        return self.admin is not None and _equal(self.admin, sent_key(headers))
 
 
 def sent_key(headers: Mapping[str, str]) -> str:

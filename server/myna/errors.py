@@ -6,9 +6,11 @@
     │   ├── AudioTooShort      400  below 0.1 s
     │   └── AudioTooLong       400  beyond the server's limit
     ├── Unauthorized           401  no key, or a wrong one
+    ├── Forbidden          403  the key may not do that
     ├── ModelNotFound          404  no such model here
     ├── NotFound               404  no such path or object
     ├── MethodNotAllowed       405
+    ├── Conflict           409  not now, as what it would change is in use
     ├── ClientGone             499  the client left before the answer; never sent
     ├── PayloadTooLarge        413  the request is larger than the server takes
     ├── RateLimited        429  the key has used what it may for now
@@ -100,6 +102,20 @@ class Unauthorized(MynaError):
     """No key was sent, or one that this server does not know."""
 
     status = 401
+    type = "invalid_request_error"
+
+
+class Forbidden(MynaError):
+    """The key is known, and may not do that."""
+
+    status = 403
+    type = "invalid_request_error"
+
+
+class Conflict(MynaError):
+    """What the request would change is in use."""
+
+    status = 409
     type = "invalid_request_error"
 
 

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Literal, TypeVar
 
@@ -15,6 +16,7 @@ from myna.audio.decode import DecodeLimits, Decoder
 from myna.audio.vad import SpeechDetector, VadModel
 from myna.audio.windows import Loudness, SpeechProbabilities
 from myna.engines.contract import (
+    OPENAI_VOICES,
     Samples,
     Synthesizer,
     Transcriber,
@@ -23,10 +25,13 @@ from myna.engines.contract import (
     WindowResult,
 )
 from myna.engines.devices import Device, DeviceChoice, choose_device
+from myna.machine import give_back_memory
 from myna.scheduling.admission import Admission
-from myna.scheduling.residents import Resident, Residents, Shelf
+from myna.scheduling.resident import About, Loaded, Resident
+from myna.scheduling.residents import Residents, Shelf
 from myna.scheduling.speaking import PieceJob, PieceRunner, SpeechService
 from myna.scheduling.transcription import TranscriptionService
+from myna.scheduling.voices import voice_named
 from myna.scheduling.workers import Observer, Workers
 from myna.settings import Settings
 
@@ -93,11 +98,29 @@ class Loader:
         Raises:
             Exception: whatever a model's library says about its files or the device.
         """
+        residents = self.prepare()
+        try:
+            for resident in residents.stt.residents:
+                resident.hold(resident.build())
+            for resident in residents.tts.residents:
+                resident.hold(resident.build())
+        except BaseException:
+            residents.close()
+            raise
+        return residents
+
+    def prepare(self) -> Residents:
+        """All models, none of them in memory yet, and what they share; blocks."""
         decoder = Decoder(self._limits())
         decoder.start()
         speech = self._speech()
-        stt = tuple(self._transcriber(model, decoder, speech) for model in self._plan.stt)
-        tts = tuple(self._speaker(model) for model in self._plan.tts)
+        stt = tuple(
+            self._resident(model, partial(self._transcriber, model, decoder, speech))
+            for model in self._plan.stt
+        )
+        tts = tuple(
+            self._resident(model, partial(self._speaker, model)) for model in self._plan.tts
+        )
         return Residents(
             Shelf("transcription", stt, STT_NAMES, self._admission(stt)),
             Shelf("speech", tts, TTS_NAMES, self._admission(tts), speech_names(tts)),
@@ -105,18 +128,21 @@ class Loader:
         )
 
     def _admission(
-        self, residents: Sequence[Resident[TranscriptionService] | Resident[SpeechService]]
+        self,
+        residents: Sequence[Resident[TranscriptionService]] | Sequence[Resident[SpeechService]],
     ) -> Admission:
         """One bound for all models of a task: they share the machine."""
-        workers = [resident.service.workers for resident in residents]
+
+        def workers() -> list[Workers[WindowJob, WindowResult] | Workers[PieceJob, Samples]]:
+            return [held.service.workers for one in residents if (held := one.held)]
 
         def speed() -> float | None:
-            return min((rate for one in workers if (rate := one.speed)), default=None)
+            return min((rate for one in workers() if (rate := one.speed)), default=None)
 
         return Admission(
             most_requests=self._settings.max_requests,
             most_queued_s=self._settings.max_queued_s,
-            queued_s=lambda: sum(one.queued_s for one in workers),
+            queued_s=lambda: sum(one.queued_s for one in workers()),
             speed=speed,
         )
 
@@ -133,9 +159,26 @@ class Loader:
         model = VadModel()
         return lambda: SpeechDetector(model)
 
+    def _resident(
+        self, model: PlannedModel, build: Callable[[], Loaded[_Service]]
+    ) -> Resident[_Service]:
+        voices = {voice.id: voice for voice in model.voices}
+        real = model.engine != "fake"
+        about = About(
+            model.id,
+            model.aliases,
+            model.engine,
+            created=int(model.folder.stat().st_mtime) if real else 0,
+            size_bytes=_size_bytes(model.folder) if real else 0,
+            pinned=bool({"all", model.id, *model.aliases} & set(self._settings.pinned)),
+            voices=model.voices,
+            stand_ins={name: voices[id_] for name, id_ in model.stand_ins.items()},
+        )
+        return Resident(about, build)
+
     def _transcriber(
         self, model: PlannedModel, decoder: Decoder, speech: Callable[[], SpeechProbabilities]
-    ) -> Resident[TranscriptionService]:
+    ) -> Loaded[TranscriptionService]:
         engine = _timed(model, lambda: self._build_transcriber(model))
         workers = Workers[WindowJob, WindowResult](
             engine,
@@ -150,9 +193,9 @@ class Loader:
         workers.start()
         found = Loudness if model.engine == "fake" else speech
         service = TranscriptionService(engine, workers, decoder, found, self._threads)
-        return _resident(model, service, workers.close, engine.close)
+        return Loaded(service, _closing(workers.close, engine.close))
 
-    def _speaker(self, model: PlannedModel) -> Resident[SpeechService]:
+    def _speaker(self, model: PlannedModel) -> Loaded[SpeechService]:
         engine = _timed(model, lambda: self._build_synthesizer(model))
         workers = Workers[PieceJob, Samples](
             PieceRunner(engine),
@@ -164,7 +207,9 @@ class Loader:
         )
         workers.start()
         service = SpeechService(engine, workers, self._threads)
-        return _resident(model, service, workers.close, engine.close)
+        stand_ins = {name: voice_named(name, engine) for name in OPENAI_VOICES}
+        close = _closing(workers.close, engine.close)
+        return Loaded(service, close, tuple(engine.voices), stand_ins)
 
     def _build_transcriber(self, model: PlannedModel) -> Transcriber:
         if model.engine == "fake":
@@ -217,7 +262,7 @@ def speech_names(
 ) -> Mapping[str, Resident[SpeechService]]:
     """What OpenAI's names mean where there is an engine for speed and one for quality: `tts-1` is
     Piper, and all others are Kokoro. Empty where there is only one of the two."""
-    found = {resident.service.engine.kind: resident for resident in reversed(residents)}
+    found = {resident.kind: resident for resident in reversed(residents)}
     if not {"piper", "kokoro"} <= set(found):
         return {}
     return {name: found["piper" if name in FAST_TTS_NAMES else "kokoro"] for name in TTS_NAMES}
@@ -247,12 +292,14 @@ def _timed(model: PlannedModel, build: Callable[[], _Engine]) -> _Engine:
     return engine
 
 
-def _resident(
-    model: PlannedModel, service: _Service, *closers: Callable[[], None]
-) -> Resident[_Service]:
+def _closing(*closers: Callable[[], None]) -> Callable[[], None]:
     def close() -> None:
         for closer in closers:
             closer()
+        give_back_memory()
 
-    created = int(model.folder.stat().st_mtime) if model.folder.exists() else 0
-    return Resident(model.id, model.aliases, created, service, close)
+    return close
+
+
+def _size_bytes(folder: Path) -> int:
+    return sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())

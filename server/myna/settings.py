@@ -39,6 +39,33 @@ class Settings(BaseSettings):
         description="Text-to-speech models, the default first: a card's id, a hub id, a folder, "
         "`fake`, or `none`.",
     )
+    preload: Names = Field(
+        ("all",),
+        description="Models that are loaded at the start, of those of `stt` and `tts`: their ids, "
+        "`all`, or `none`. The others are loaded when somebody asks for them.",
+    )
+    pinned: Names = Field(
+        (),
+        description="Models that are loaded at the start and stay, idle or not and whoever wants "
+        "their memory; `all` for every one.",
+    )
+    model_ttl_s: float = Field(
+        0.0,
+        ge=0,
+        description="How long in seconds a model that nobody uses stays loaded; 0 for ever.",
+    )
+    model_memory_bytes: int = Field(
+        0,
+        ge=0,
+        description="Memory that all models together may take; the least recently used are "
+        "unloaded to make room. 0 for no limit.",
+    )
+    load_wait_s: float = Field(
+        60.0,
+        ge=0,
+        description="How long in seconds a request waits while its model is being loaded; beyond "
+        "it the answer is 503, which says how far it is. 0 answers at once.",
+    )
     models_dir: Path | None = Field(
         None, description="Folder of model cards; default: the cards that come with Myna."
     )
@@ -148,6 +175,11 @@ class Settings(BaseSettings):
     api_keys_file: Path | None = Field(
         None, description="File with one such entry a line; # starts a comment."
     )
+    admin_key: SecretStr | None = Field(
+        None,
+        description="Key that may load and unload models while the server runs, and everything "
+        "else; without it nobody can.",
+    )
     requests_per_minute: float = Field(
         0.0,
         ge=0,
@@ -177,7 +209,7 @@ class Settings(BaseSettings):
         "says; needs the extra `otel`.",
     )
 
-    @field_validator("stt", "tts", "cors_origins", mode="before")
+    @field_validator("stt", "tts", "preload", "pinned", "cors_origins", mode="before")
     @classmethod
     def _split(cls, value: Any) -> Any:
         """`a,b` to (a, b); `none` or nothing to ()."""

@@ -61,7 +61,7 @@ def test_a_transcription_leaves_its_traces_in_every_metric_of_its_way(fake_serve
     for stage in ("decode", "queue", "encode", "generate", "encode-out"):
         assert found["myna_stage_seconds_count", ("stage", stage)] >= 1, stage
     assert found["myna_batch_size_sum", ("model", "fake")] == 1
-    assert found["myna_queued_audio_seconds", ("model", "fake")] == 0
+    assert found["myna_queued_audio_seconds", ("model", "fake"), ("task", "transcription")] == 0
 
 
 def test_speech_leaves_its_own(fake_server):

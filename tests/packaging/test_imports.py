@@ -71,9 +71,10 @@ MAY_IMPORT: dict[str, set[str]] = {
     },
     "telemetry": {"api.responses", "errors", "scheduling", "stages"},
     # The top: what puts the parts together, and what starts that.
-    "loading": PARTS,
+    "loading": PARTS | {"machine"},
+    "lifecycle": PARTS | {"loading", "machine"},
     "planning": PARTS | {"loading"},
-    "app": PARTS | {"loading"},
+    "app": PARTS | {"lifecycle", "loading"},
     "local": PARTS | {"loading", "machine", "planning"},
     "serving": {"api.draining", "app", "machine", "planning", "settings", "telemetry"},
     "settings_docs": {"settings"},

@@ -9,9 +9,11 @@ from starlette.requests import Request
 
 from myna.accounts import Account
 from myna.api.body import Body
-from myna.api.context import account
+from myna.api.context import account, context
+from myna.api.responses import unless_gone
 from myna.errors import Overloaded, RateLimited
 from myna.scheduling.admission import Admission, Admitted
+from myna.scheduling.resident import Resident, Service
 
 
 async def admitted(request: Request, admission: Admission, limit_bytes: int) -> Admitted:
@@ -36,6 +38,20 @@ def _admitted(account: Account, admission: Admission) -> Admitted:
         place.leave()
         raise
     return place
+
+
+async def leased(request: Request, resident: Resident[Service], place: Admitted) -> Service:
+    """The model's service, which stays loaded until the place is left. The body must have been
+    read.
+
+    Raises:
+        ClientGone: the client left while it was being loaded.
+        Overloaded: it is not loaded in time, or there is no memory for it.
+        EngineFailure: it cannot be loaded.
+    """
+    lease = await unless_gone(request, context(request).lending().lease(resident))
+    place.until_left(lease.end)
+    return lease.service
 
 
 async def leaving(source: AsyncGenerator[bytes], place: Admitted) -> AsyncGenerator[bytes]:

@@ -11,6 +11,7 @@ from myna.accounts import Account, Accounts
 from myna.api.spool import Spool
 from myna.auth import Keyring
 from myna.errors import Overloaded
+from myna.scheduling.residency import Residency
 from myna.scheduling.residents import Residents
 from myna.settings import Settings
 from myna.stages import UNRECORDED, Record
@@ -28,17 +29,30 @@ class Context:
     registry: CollectorRegistry
     """Everything that `/metrics` shows."""
     residents: Residents | None = None
-    """None until the models are loaded."""
+    """None until those models are loaded that are loaded at the start."""
+    residency: Residency | None = None
+    """Lends them."""
 
     def loaded(self) -> Residents:
         """The models.
 
         Raises:
-            Overloaded: they are still being loaded.
+            Overloaded: the server is still starting.
         """
         if self.residents is None:
-            raise Overloaded("The models are still loading; /ready tells when.", retry_after_s=1.0)
+            raise _starting()
         return self.residents
+
+    def lending(self) -> Residency:
+        """Who lends the models; raises as `loaded` does."""
+        if self.residency is None:
+            raise _starting()
+        return self.residency
+
+
+def _starting() -> Overloaded:
+    message = "The models are still loading; /ready tells when."
+    return Overloaded(message, retry_after_s=1.0, reason="loading")
 
 
 def context(request: Request) -> Context:

@@ -8,10 +8,10 @@ from starlette.responses import Response
 from myna.api.context import context
 from myna.api.responses import json_response
 from myna.engines.contract import OPENAI_VOICES, Voice
-from myna.errors import MethodNotAllowed, ModelNotFound, NotImplementedHere
-from myna.scheduling.residents import Resident, Residents
+from myna.errors import ModelNotFound, NotImplementedHere
+from myna.scheduling.resident import Resident
+from myna.scheduling.residents import Residents
 from myna.scheduling.speaking import SpeechService
-from myna.scheduling.voices import voice_named
 
 router = APIRouter(tags=["models"])
 
@@ -44,15 +44,6 @@ async def model(request: Request, model: str) -> Response:
     raise ModelNotFound(model)
 
 
-@router.delete("/models/{model:path}", include_in_schema=False)
-async def delete_model(request: Request, model: str) -> Response:
-    """The hosted API deletes fine-tuned models only; there are none here."""
-    known = {str(entry["id"]).lower() for entry in _listed(context(request).loaded())}
-    if model.lower() not in known:
-        raise ModelNotFound(model)
-    raise MethodNotAllowed(f"The model `{model}` belongs to this server and cannot be deleted.")
-
-
 @router.get("/audio/models", summary="Models as Open WebUI asks for them; no key needed")
 async def audio_models(request: Request) -> Response:
     """Only ids."""
@@ -65,14 +56,14 @@ async def voices(request: Request) -> Response:
     """OpenAI's names first, as the default model speaks them, then the engines' own."""
     residents = context(request).loaded().tts.residents
     listed = [
-        _voice(name, name.capitalize(), voice_named(name, resident.service.engine), resident)
+        _voice(name, name.capitalize(), voice, resident)
         for resident in residents[:1]
-        for name in OPENAI_VOICES
+        for name, voice in resident.stand_ins.items()
     ]
     listed += [
         _voice(voice.id, voice.name, voice, resident)
         for resident in residents
-        for voice in resident.service.engine.voices
+        for voice in resident.voices
         if voice.id not in OPENAI_VOICES
     ]
     return json_response({"voices": listed})
@@ -86,7 +77,7 @@ def _voice(
         "name": name,
         "language": voice.language,
         "model": resident.id,
-        "engine": resident.service.engine.kind,
+        "engine": resident.kind,
     }
 
 

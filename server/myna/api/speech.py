@@ -16,7 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 
-from myna.api.admission import admitted, leaving
+from myna.api.admission import admitted, leased, leaving
 from myna.api.context import Context, caller, context, record
 from myna.api.names import TTS_1_VOICES, TTS_NAMES
 from myna.api.responses import LiveStream, event, primed, unless_gone
@@ -85,7 +85,8 @@ async def speech(request: Request) -> Response:
         model = request.path_params.get("deployment") or body.model
         if not model:
             raise BadRequest("you must provide a model parameter", param="model")
-        service = residents.speaker(model, strict=shared.settings.strict).service
+        resident = residents.speaker(model, strict=shared.settings.strict)
+        service = await leased(request, resident, place)
         utterance = Utterance(
             text=_text(body.input, shared),
             voice=_voice(body.voice, model, service.engine, strict=shared.settings.strict),

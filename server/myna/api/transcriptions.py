@@ -9,7 +9,7 @@ from fastapi import APIRouter, Request
 from starlette.responses import Response
 
 from myna.api import transcription_form
-from myna.api.admission import admitted, leaving
+from myna.api.admission import admitted, leased, leaving
 from myna.api.context import Context, caller, context, record
 from myna.api.forms import Form
 from myna.api.json_form import read_json_form
@@ -83,7 +83,8 @@ async def _answer(request: Request, task: Task) -> Response:
         model = request.path_params.get("deployment") or form.text("model")
         if not model:
             raise BadRequest("you must provide a model parameter", param="model")
-        service = residents.transcriber(model, strict=shared.settings.strict).service
+        resident = residents.transcriber(model, strict=shared.settings.strict)
+        service = await leased(request, resident, place)
         asked = transcription_form.read(
             form,
             model=model,

@@ -1,31 +1,18 @@
-"""The models that are loaded, and which of them a request's `model` means."""
+"""The models of a server, and which of them a request's `model` means."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Generic, TypeVar
+from typing import Generic
 
 from myna.errors import BadRequest, ModelNotFound
 from myna.scheduling.admission import Admission
+from myna.scheduling.resident import Resident, Service
 from myna.scheduling.speaking import SpeechService
 from myna.scheduling.transcription import TranscriptionService
 
-Service = TypeVar("Service")
-
-
-@dataclass(frozen=True, slots=True)
-class Resident(Generic[Service]):
-    """A loaded model behind its service."""
-
-    id: str
-    aliases: tuple[str, ...]
-    """Other names that mean this model."""
-    created: int
-    """Unix seconds: when its files were put in place."""
-    service: Service
-    close: Callable[[], None]
-    """Stop its workers and give its memory back."""
+AnyResident = Resident[TranscriptionService] | Resident[SpeechService]
 
 
 class Shelf(Generic[Service]):
@@ -68,7 +55,7 @@ class Shelf(Generic[Service]):
 
 @dataclass(frozen=True, slots=True)
 class Residents:
-    """Everything that is loaded."""
+    """All models, in memory or not."""
 
     stt: Shelf[TranscriptionService]
     tts: Shelf[SpeechService]
@@ -88,9 +75,18 @@ class Residents:
         """The text-to-speech model for a request; raises as `transcriber` does."""
         return _chosen(self.tts, self.stt, model, strict=strict)
 
+    @property
+    def all(self) -> tuple[AnyResident, ...]:
+        """Those of both tasks."""
+        return (*self.stt.residents, *self.tts.residents)
+
+    def find(self, name: str) -> AnyResident | None:
+        """The resident that goes by this name, whatever it does."""
+        return self.stt.find(name) or self.tts.find(name)
+
     def close(self) -> None:
         """Unload everything."""
-        for resident in (*self.stt.residents, *self.tts.residents):
+        for resident in self.all:
             resident.close()
         self.close_shared()
 

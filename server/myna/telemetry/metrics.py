@@ -11,6 +11,7 @@ from prometheus_client.process_collector import ProcessCollector
 from prometheus_client.registry import Collector
 
 from myna import __version__
+from myna.scheduling.residency import Reason
 from myna.scheduling.residents import Residents
 
 _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300)
@@ -127,6 +128,26 @@ class Metrics:
             registry=registry,
         )
 
+        self.load_s = Histogram(
+            "myna_model_load_seconds",
+            "How long it took to load a model and to warm it.",
+            ["model"],
+            buckets=_REQUEST_SECONDS,
+            registry=registry,
+        )
+        self.load_failures = Counter(
+            "myna_model_load_failures",
+            "Times that a model could not be loaded.",
+            ["model"],
+            registry=registry,
+        )
+        self.unloads = Counter(
+            "myna_model_unloads",
+            "Times that a model was unloaded.",
+            ["model", "reason"],
+            registry=registry,
+        )
+
     def watch(
         self, residents: Callable[[], Residents | None], held_bytes: Callable[[], int]
     ) -> None:
@@ -138,6 +159,18 @@ class Metrics:
         self.batch_size.labels(model).observe(size)
         self.batch_audio_s.labels(model).observe(audio_s)
         self.batch_s.labels(model).observe(seconds)
+
+    def loaded(self, model: str, seconds: float) -> None:
+        """A model is in memory."""
+        self.load_s.labels(model).observe(seconds)
+
+    def not_loaded(self, model: str) -> None:
+        """A model could not be loaded."""
+        self.load_failures.labels(model).inc()
+
+    def unloaded(self, model: str, reason: Reason) -> None:
+        """A model is gone."""
+        self.unloads.labels(model, reason).inc()
 
 
 class _Now(Collector):
@@ -163,11 +196,19 @@ class _Now(Collector):
         for shelf in (residents.stt, residents.tts):
             found["admitted"].add_metric([shelf.task], shelf.admission.requests)
             for resident in shelf.residents:
-                workers = resident.service.workers
-                found["queued"].add_metric([resident.id], workers.queued_s)
-                found["running"].add_metric([resident.id], workers.running_s)
+                held = resident.held
+                found["loaded"].add_metric([resident.id, shelf.task], float(held is not None))
+                found["memory"].add_metric(
+                    [resident.id, shelf.task], resident.memory_bytes if held else 0
+                )
+                found["leases"].add_metric([resident.id, shelf.task], resident.leases)
+                if held is None:
+                    continue
+                workers = held.service.workers
+                found["queued"].add_metric([resident.id, shelf.task], workers.queued_s)
+                found["running"].add_metric([resident.id, shelf.task], workers.running_s)
                 if workers.speed:
-                    found["speed"].add_metric([resident.id], 1 / workers.speed)
+                    found["speed"].add_metric([resident.id, shelf.task], 1 / workers.speed)
         return found.values()
 
     @staticmethod
@@ -178,11 +219,22 @@ class _Now(Collector):
         return {
             "spool": gauge("myna_spool_bytes", "What uploads take on disk."),
             "admitted": gauge("myna_admitted_requests", "Requests that hold a place.", "task"),
-            "queued": gauge("myna_queued_audio_seconds", "Audio that waits.", "model"),
-            "running": gauge("myna_running_audio_seconds", "Audio in batches that run.", "model"),
+            "loaded": gauge("myna_model_loaded", "1 where it is in memory.", "model", "task"),
+            "memory": gauge("myna_model_memory_bytes", "What it takes in memory.", "model", "task"),
+            "leases": gauge(
+                "myna_model_requests",
+                "Requests that use the model or wait for it.",
+                "model",
+                "task",
+            ),
+            "queued": gauge("myna_queued_audio_seconds", "Audio that waits.", "model", "task"),
+            "running": gauge(
+                "myna_running_audio_seconds", "Audio in batches that run.", "model", "task"
+            ),
             "speed": gauge(
                 "myna_engine_real_time_factor",
                 "Seconds that the engine lately took for a second of audio.",
                 "model",
+                "task",
             ),
         }
