@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Coroutine
 from contextlib import asynccontextmanager, suppress
+from typing import Any
 
 from myna.api.context import Context
 from myna.loading import Loader
-from myna.machine import resident_bytes
+from myna.machine import give_back_freed_memory, resident_bytes
+from myna.quiet import give_back_when_quiet
 from myna.scheduling.residency import Observer, Residency, Terms
 from myna.scheduling.residents import Residents
 from myna.settings import Settings
@@ -55,7 +57,7 @@ async def _live(
         await _preload(residents, residency, shared.settings.preload)
         shared.residency, shared.residents = residency, residents
         _log.info("ready after %.1f s", time.perf_counter() - begun_s)
-        await residency.watch()
+        await asyncio.gather(residency.watch(), _tidy(residents))
     except Exception as failure:  # noqa: BLE001 - whatever a model's library raises about its files
         error = failure.__cause__ if isinstance(failure.__cause__, Exception) else failure
         _log.error("cannot start: %s", error)
@@ -66,6 +68,12 @@ async def _live(
         shared.residency = shared.residents = None
         await residency.settle()
         await asyncio.to_thread(residents.close)
+
+
+def _tidy(residents: Residents) -> Coroutine[Any, Any, None]:
+    return give_back_when_quiet(
+        lambda: residents.served, lambda: residents.present, give_back_freed_memory
+    )
 
 
 async def _uninterrupted(loader: Loader) -> Residents:

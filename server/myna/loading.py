@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -25,7 +26,7 @@ from myna.engines.contract import (
     WindowResult,
 )
 from myna.engines.devices import Device, DeviceChoice, choose_device
-from myna.machine import give_back_memory
+from myna.machine import give_back_freed_memory
 from myna.scheduling.admission import Admission
 from myna.scheduling.resident import About, Loaded, Resident
 from myna.scheduling.residents import Residents, Shelf
@@ -296,7 +297,9 @@ def _closing(*closers: Callable[[], None]) -> Callable[[], None]:
     def close() -> None:
         for closer in closers:
             closer()
-        give_back_memory()
+        # Engines are in cycles, and what they free stays with malloc otherwise.
+        gc.collect()
+        give_back_freed_memory()
 
     return close
 

@@ -40,6 +40,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "settings": set(),
     "machine": set(),
     "stages": set(),
+    "quiet": set(),
     "text": {"errors"},
     "engines": set(),
     "engines.contract": {"stages", "text.transcript"},
@@ -72,7 +73,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "telemetry": {"api.responses", "errors", "scheduling", "stages"},
     # The top: what puts the parts together, and what starts that.
     "loading": PARTS | {"machine"},
-    "lifecycle": PARTS | {"loading", "machine"},
+    "lifecycle": PARTS | {"loading", "machine", "quiet"},
     "planning": PARTS | {"loading"},
     "app": PARTS | {"lifecycle", "loading"},
     "local": PARTS | {"loading", "machine", "planning"},

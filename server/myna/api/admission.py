@@ -54,6 +54,17 @@ async def leased(request: Request, resident: Resident[Service], place: Admitted)
     return lease.service
 
 
+def lent(request: Request, resident: Resident[Service], place: Admitted) -> Service:
+    """The service of a model that is in memory, which stays there until the place is left.
+
+    Raises:
+        Overloaded: it is not.
+    """
+    lease = context(request).lending().take(resident)
+    place.until_left(lease.end)
+    return lease.service
+
+
 async def leaving(source: AsyncGenerator[bytes], place: Admitted) -> AsyncGenerator[bytes]:
     """What `source` yields; behind it, or when it is closed, the place is free."""
     try:

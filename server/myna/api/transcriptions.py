@@ -9,16 +9,20 @@ from fastapi import APIRouter, Request
 from starlette.responses import Response
 
 from myna.api import transcription_form
-from myna.api.admission import admitted, leased, leaving
+from myna.api.admission import admitted, leased, leaving, lent
 from myna.api.context import Context, caller, context, record
 from myna.api.forms import Form
+from myna.api.head_start import HeadStart
 from myna.api.json_form import read_json_form
 from myna.api.multipart import read_form
 from myna.api.names import LISTS_LANGUAGES, counts_duration
 from myna.api.responses import DONE, LiveStream, event, primed, unless_gone
 from myna.api.transcription_form import TranscriptionForm
 from myna.errors import BadRequest, MynaError, envelope
+from myna.scheduling.ahead import Ahead
+from myna.scheduling.resident import Resident
 from myna.scheduling.transcription import Bounds, Progress, Transcription, TranscriptionService
+from myna.stages import Record
 from myna.text.formats import delta_event, done_event, render
 from myna.text.transcript import Task, Transcript
 
@@ -78,14 +82,17 @@ async def _answer(request: Request, task: Task) -> Response:
     place = await admitted(request, residents.stt.admission, shared.settings.max_upload_bytes)
     form = None
     streaming = False
-    try:
-        form = await _form(request, shared)
+
+    def named(form: Form) -> tuple[str, Resident[TranscriptionService]]:
         model = request.path_params.get("deployment") or form.text("model")
         if not model:
             raise BadRequest("you must provide a model parameter", param="model")
-        resident = residents.transcriber(model, strict=shared.settings.strict)
-        service = await leased(request, resident, place)
-        asked = transcription_form.read(
+        return model, residents.transcriber(model, strict=shared.settings.strict)
+
+    def choose(form: Form) -> tuple[TranscriptionService, TranscriptionForm]:
+        model, resident = named(form)
+        service = lent(request, resident, place)
+        return service, transcription_form.read(
             form,
             model=model,
             task=task,
@@ -93,35 +100,47 @@ async def _answer(request: Request, task: Task) -> Response:
             beam_size=shared.settings.beam_size,
             strict=shared.settings.strict,
         )
-        longest_s = shared.settings.request_timeout_s or None
-        bounds = Bounds(caller(request), longest_s, record(request))
+
+    told = record(request)
+    bounds = Bounds(caller(request), shared.settings.request_timeout_s or None, told)
+    start = HeadStart(choose, bounds)
+    try:
+        form = await _form(request, shared, start)
+        await leased(request, named(form)[1], place)
+        service, asked = choose(form)
         if asked.stream:
-            source = leaving(_events(form, service, asked, bounds), place)
+            source = leaving(_events(form, service, asked, start, told), place)
             events = await unless_gone(request, primed(source))
             streaming = True
             return LiveStream(events, media_type="text/event-stream; charset=utf-8")
-        return await unless_gone(request, _whole(service, asked, bounds))
+        return await unless_gone(request, _whole(service, asked, start, told))
     finally:
         if not streaming:
             place.leave()
+            await start.close()
             if form is not None:
                 await form.close()
 
 
-async def _form(request: Request, shared: Context) -> Form:
-    is_json = request.headers.get("content-type", "").startswith("application/json")
-    return await (read_json_form if is_json else read_form)(
-        request.stream(),
+async def _form(request: Request, shared: Context, start: HeadStart) -> Form:
+    stream, limit_bytes = request.stream(), shared.settings.max_upload_bytes
+    if request.headers.get("content-type", "").startswith("application/json"):
+        return await read_json_form(
+            stream, request.headers, limit_bytes=limit_bytes, spool=shared.spool
+        )
+    return await read_form(
+        stream,
         request.headers,
-        limit_bytes=shared.settings.max_upload_bytes,
+        limit_bytes=limit_bytes,
         spool=shared.spool,
+        arriving=start.begin,
     )
 
 
 async def _whole(
-    service: TranscriptionService, asked: TranscriptionForm, bounds: Bounds
+    service: TranscriptionService, asked: TranscriptionForm, start: HeadStart, told: Record
 ) -> Response:
-    transcription = await service.open(asked.file.fd, asked.options, asked.cutting, bounds)
+    transcription = await start.finish(service, asked)
     transcript = await transcription.run()
     begun_s = time.perf_counter()
     # In a thread, as an hour of words is megabytes of JSON.
@@ -136,7 +155,7 @@ async def _whole(
             languages=asked.model in LISTS_LANGUAGES,
         )
     )
-    bounds.record.stage("encode-out", begun_s, time.perf_counter())
+    told.stage("encode-out", begun_s, time.perf_counter())
     return Response(rendered.body, media_type=rendered.content_type)
 
 
@@ -144,7 +163,8 @@ async def _events(
     form: Form,
     service: TranscriptionService,
     asked: TranscriptionForm,
-    bounds: Bounds,
+    start: HeadStart,
+    told: Record,
 ) -> AsyncGenerator[bytes]:
     """Deltas as windows finish, one `done` with the whole text, `[DONE]`.
 
@@ -152,7 +172,7 @@ async def _events(
     """
     begun = False
     try:
-        transcription = await service.open(asked.file.fd, asked.options, asked.cutting, bounds)
+        transcription = await start.finish(service, asked)
         async for delta in _deltas(transcription, logprobs=asked.logprobs):
             begun = True
             yield delta
@@ -169,13 +189,14 @@ async def _events(
     except MynaError as error:
         if not begun:
             raise
-        bounds.record.failed(error.code or error.type)
+        told.failed(error.code or error.type)
         yield event(envelope(error))
     finally:
+        await start.close()
         await form.close()
 
 
-async def _deltas(transcription: Transcription, *, logprobs: bool) -> AsyncIterator[bytes]:
+async def _deltas(transcription: Transcription | Ahead, *, logprobs: bool) -> AsyncIterator[bytes]:
     """The text as it becomes final; joined, the deltas are the text of `done`."""
     begun = False
     held = ""

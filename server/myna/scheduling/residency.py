@@ -119,10 +119,20 @@ class Residency:
         resident.leases += 1  # from here on, so that it is not unloaded before it is used
         try:
             await self._wait_for(resident, self._terms.wait_s)
-            service = resident.service
-        except BaseException:
+            return self.take(resident)
+        finally:
             self._release(resident)
-            raise
+
+    def take(self, resident: Resident[Service]) -> Lease[Service]:
+        """The model for one request, if it is in memory.
+
+        Raises:
+            Overloaded: it is not, or is about to go.
+        """
+        if resident.unloading:
+            raise Overloaded(f"The model {resident.id} is not loaded.", reason="loading")
+        service = resident.service
+        resident.leases += 1
         return Lease(service, lambda: self._release(resident))
 
     async def load(self, resident: Resident[Any], *, wait_s: float | None = None) -> None:

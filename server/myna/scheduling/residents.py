@@ -80,6 +80,16 @@ class Residents:
         """Those of both tasks."""
         return (*self.stt.residents, *self.tts.residents)
 
+    @property
+    def served(self) -> int:
+        """Requests that have come so far."""
+        return self.stt.admission.admitted + self.tts.admission.admitted
+
+    @property
+    def present(self) -> int:
+        """Requests that are worked on now."""
+        return self.stt.admission.requests + self.tts.admission.requests
+
     def find(self, name: str) -> AnyResident | None:
         """The resident that goes by this name, whatever it does."""
         return self.stt.find(name) or self.tts.find(name)
