@@ -78,8 +78,9 @@ MAY_IMPORT: dict[str, set[str]] = {
     "app": PARTS | {"lifecycle", "loading"},
     "local": PARTS | {"loading", "machine", "planning"},
     "serving": {"api.draining", "app", "machine", "planning", "settings", "telemetry"},
+    "airgap": {"planning", "settings", "store"},
     "settings_docs": {"settings"},
-    "cli": {"serving", "planning", "local", "store", "settings", "errors"},
+    "cli": {"airgap", "serving", "planning", "local", "store", "settings", "errors"},
     "__main__": {"cli"},
 }
 

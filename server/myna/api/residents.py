@@ -10,16 +10,17 @@ from starlette.responses import Response
 from myna.api.context import Context, context
 from myna.api.responses import json_response
 from myna.errors import Forbidden, MethodNotAllowed, ModelNotFound, Overloaded
-from myna.scheduling.residents import AnyResident
+from myna.scheduling.residents import AnyResident, Residents
 
 router = APIRouter(tags=["residents"])
 
 
 @router.get("/residents", summary="Which models are in memory")
-async def residents(request: Request) -> Response:
+async def listed(request: Request) -> Response:
     """All models of this server, each with its state."""
-    listed = [_shown(resident) for resident in context(request).loaded().all]
-    return json_response({"object": "list", "data": listed})
+    found = context(request).loaded()
+    shown = [_shown(resident, found) for resident in found.all]
+    return json_response({"object": "list", "data": shown})
 
 
 @router.post("/models/{model:path}", summary="Load a model; needs the admin key")
@@ -31,7 +32,7 @@ async def load(request: Request, model: str) -> Response:
     except Overloaded:
         if resident.state != "loading":
             raise
-    return json_response(_shown(resident), 200 if resident.held else 202)
+    return json_response(_shown(resident, shared.loaded()), 200 if resident.held else 202)
 
 
 @router.delete("/models/{model:path}", summary="Unload a model; needs the admin key")
@@ -39,7 +40,8 @@ async def unload(request: Request, model: str) -> Response:
     """It leaves memory, and is loaded again when somebody asks for it; 409 while it is in use."""
     shared, resident = _asked(request, model)
     await shared.lending().unload(resident)
-    return json_response({**_shown(resident), "object": "model", "deleted": True})
+    shown = _shown(resident, shared.loaded())
+    return json_response({**shown, "object": "model", "deleted": True})
 
 
 def _asked(request: Request, model: str) -> tuple[Context, AnyResident]:
@@ -57,13 +59,14 @@ def _asked(request: Request, model: str) -> tuple[Context, AnyResident]:
     return shared, resident
 
 
-def _shown(resident: AnyResident) -> dict[str, object]:
+def _shown(resident: AnyResident, residents: Residents) -> dict[str, object]:
     now_s = asyncio.get_running_loop().time()
     since_s = resident.loading_since_s
     idle = resident.held is not None and not resident.leases
     return {
         "id": resident.id,
         "object": "resident",
+        "task": (residents.stt if resident in residents.stt.residents else residents.tts).task,
         "engine": resident.kind,
         "state": resident.state,
         "pinned": resident.pinned,

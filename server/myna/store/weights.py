@@ -12,6 +12,7 @@ import os
 from collections.abc import Generator, Iterable, Mapping, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path, PurePosixPath
+from typing import Protocol
 
 from filelock import FileLock, Timeout
 
@@ -23,6 +24,20 @@ from myna.store.progress import Progress, Silence
 from myna.store.sources import HubFile, Registry, SourceError
 
 _LOG = logging.getLogger(__name__)
+
+
+class Checked(Protocol):
+    """What is known of a file beforehand."""
+
+    @property
+    def bytes(self) -> int:
+        """Its size."""
+        ...
+
+    @property
+    def sha256(self) -> str:
+        """Of its content, as hexadecimal digits."""
+        ...
 
 
 class ModelUnavailable(Exception):
@@ -94,7 +109,7 @@ class Weights:
         Deleting these and calling `ensure` mends the model.
         """
         folder = self.folder(card)
-        return [folder / file.path for file in card.files if not _intact(folder / file.path, file)]
+        return [folder / file.path for file in card.files if not intact(folder / file.path, file)]
 
     def _fill(self, card: Card) -> None:
         own = self.directory / card.id
@@ -109,7 +124,7 @@ class Weights:
         place.parent.mkdir(parents=True, exist_ok=True)
         failures: list[str] = []
         if cached := self._in_hub_cache(file):
-            if _intact(cached, file):
+            if intact(cached, file):
                 place.unlink(missing_ok=True)  # a link whose target is gone, or a wrong file
                 place.symlink_to(cached)
                 return
@@ -119,7 +134,7 @@ class Weights:
             for source in () if self.offline else file.sources:
                 try:
                     with closing(downloads.read(source)) as blocks:
-                        _write(place, blocks, file)
+                        write_checked(place, blocks, file)
                 except SourceError as error:
                     _LOG.debug("%s not from %s: %s", label, source, error)
                     failures.append(f"{source}: {error}")
@@ -189,7 +204,8 @@ def _complete(folder: Path, card: Card) -> bool:
     return all(_present(folder, file) for file in card.files)
 
 
-def _intact(path: Path, file: CardFile) -> bool:
+def intact(path: Path, file: Checked) -> bool:
+    """Whether the file is there and is the right one; reads all of it."""
     try:
         with path.open("rb") as stream:
             return hashlib.file_digest(stream, "sha256").hexdigest() == file.sha256
@@ -197,8 +213,11 @@ def _intact(path: Path, file: CardFile) -> bool:
         return False
 
 
-def _write(place: Path, blocks: Iterable[bytes], file: CardFile) -> None:
-    """Write a file beside its place, and move it there once it has proved to be the right one."""
+def write_checked(place: Path, blocks: Iterable[bytes], file: Checked) -> None:
+    """Write a file beside its place, and move it there once it has proved to be the right one.
+
+    Raises SourceError where it is another.
+    """
     part = place.with_name(f"{place.name}.part")
     digest, size = hashlib.sha256(), 0
     try:
