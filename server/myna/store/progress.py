@@ -67,14 +67,15 @@ class TerminalProgress:
     def copying(self, label: str, size: int) -> Generator[Callable[[int], object]]:
         """A bar, or a line at the end."""
         terminal = self._stream.isatty()
-        with tqdm[NoReturn](
+        made: tqdm[NoReturn] = tqdm(
             total=size,
             desc=label,
             unit="B",
             unit_scale=True,
             file=self._stream,
             disable=not terminal,
-        ) as bar:
+        )
+        with made as bar:
             yield bar.update
         if not terminal:
             self.note(f"{label}: {tqdm.format_sizeof(size, 'B')}")
