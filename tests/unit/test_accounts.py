@@ -122,7 +122,7 @@ def test_callers_do_not_use_each_others_part(clock):
     )
     assert spent(accounts.of("a")) == 1
     accounts.of("b").admit()
-    assert accounts.shares == {"a": 1.0, "b": 3.0}
+    assert accounts.shares == {"": 1.0, "a": 1.0, "b": 3.0}
 
 
 def test_an_open_server_is_one_caller(clock):
