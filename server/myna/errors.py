@@ -164,7 +164,7 @@ class RateLimited(MynaError):
     type = "rate_limit_error"
     reason = "rate_limit"
 
-    def __init__(self, what: str, limit: float = 0.0, *, retry_after_s: float = 1.0) -> None:
+    def __init__(self, what: str, limit: float, *, retry_after_s: float = 1.0) -> None:
         """`what` is limited to `limit` a minute."""
         super().__init__(
             f"Rate limit reached on {what} per minute: the limit of this API key is {limit:.10g}. "
