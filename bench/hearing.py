@@ -31,6 +31,7 @@ _BEFORE: tuple[tuple[re.Pattern[str], str], ...] = (
     (re.compile(r"° ?F\b"), " degrees fahrenheit"),
     (re.compile(r"(?<![\d-])(\d{1,3})[-–](\d{1,3})(?![\d-])"), r"\1 to \2"),
     (re.compile(r"(?<=\d):(?=\d)"), " "),
+    (re.compile(r"\b0(?=\d)"), "0 "),
 )
 _TOKEN = re.compile(r"\d|[^\W\d_]+(?:'[^\W\d_]+)?|[$€£¥%+]")
 _SIGNS = {"$": "dollars", "€": "euros", "£": "pounds", "¥": "yen", "%": "percent", "+": "plus"}
@@ -40,7 +41,8 @@ _UNITS = {
     "lbs": "pounds", "ft": "feet",
 }  # fmt: skip
 _SUFFIXES = {"st", "nd", "rd", "th", "s"}
-_ROMAN = {"ii": "2", "iii": "3", "iv": "4", "viii": "8"}
+_NUMBERS = {"one": "1", "ii": "2", "iii": "3", "iv": "4", "viii": "8"}
+"""What the normaliser leaves alone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +98,7 @@ def words(text: str) -> list[str]:
         elif after_digit and token in _UNITS:
             found.append(_UNITS[token])
         elif not (after_digit and token in _SUFFIXES):
-            found.append(_SIGNS.get(token) or _ROMAN.get(token, token))
+            found.append(_SIGNS.get(token) or _NUMBERS.get(token, token))
     return [*found, sign] if sign else found
 
 

@@ -26,7 +26,8 @@ _TAG = re.compile(
 )
 """A tag of a known name: "List<String>" and "a < b" are text."""
 _COMMENT = re.compile(
-    r"<!--.*?-->|<!\[CDATA\[|\]\]>|<\?xml[^<>]*\?>|<!doctype[^<>]*>", re.IGNORECASE | re.DOTALL
+    r"<!--.{0,2000}?-->|<!\[CDATA\[|\]\]>|<\?xml[^<>]*\?>|<!doctype[^<>]*>",
+    re.IGNORECASE | re.DOTALL,
 )
 _ENTITY = re.compile(r"&(?:#\d{1,7}|#[xX][0-9a-fA-F]{1,6}|[A-Za-z]\w{1,30});")
 _BLOCK_NAMES = frozenset(_BLOCKS.split())
