@@ -31,7 +31,7 @@ _BEFORE: tuple[tuple[re.Pattern[str], str], ...] = (
     (re.compile(r"° ?F\b"), " degrees fahrenheit"),
     (re.compile(r"(?<![\d-])(\d{1,3})[-–](\d{1,3})(?![\d-])"), r"\1 to \2"),
     (re.compile(r"(?<=\d):(?=\d)"), " "),
-    (re.compile(r"\b0(?=\d)"), "0 "),
+    (re.compile(r"(?<![\w,.])0(?=\d)"), "0 "),
 )
 _TOKEN = re.compile(r"\d|[^\W\d_]+(?:'[^\W\d_]+)?|[$€£¥%+]")
 _SIGNS = {"$": "dollars", "€": "euros", "£": "pounds", "¥": "yen", "%": "percent", "+": "plus"}
