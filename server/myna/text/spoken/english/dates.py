@@ -108,7 +108,7 @@ _RULES: tuple[Rule, ...] = (
     (
         re.compile(
             rf"{_BEFORE}(?P<year>{_ANY_YEAR})(?P<gap>[/-])(?P<m>\d\d?)(?P=gap)(?P<d>\d\d?)"
-            r"(?P<time>[T ](?=\d\d:\d\d))?(?![\d/-])"
+            r"(?:(?P<time>[T ])(?=\d\d:\d\d)|(?![\d/-]))"
         ),
         _iso,
     ),
