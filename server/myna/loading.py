@@ -146,7 +146,13 @@ class Loader:
             PieceRunner(engine), threads=engine.workers, batch_limit=1, name=model.id
         )
         workers.start()
-        service = SpeechService(engine, workers, self._threads)
+        service = SpeechService(
+            engine,
+            workers,
+            self._threads,
+            first_chars=engine.first_chars,
+            normalize=self._settings.normalize_text,
+        )
         return _resident(model, service, workers.close, engine.close)
 
     def _build_transcriber(self, model: PlannedModel) -> Transcriber:

@@ -97,6 +97,11 @@ class Settings(BaseSettings):
         ge=1,
         description="Longest text to speak, in code points; beyond it the answer is 400.",
     )
+    normalize_text: bool = Field(
+        True,
+        description="Read Markdown, HTML, addresses and, in English, dates, times, sums of money, "
+        "units and abbreviations as a person would; off gives the engine the text as it is.",
+    )
     max_requests: int = Field(
         256,
         ge=1,

@@ -180,6 +180,9 @@ class Synthesizer(Protocol):
     """At least one; the first is the default."""
     workers: int
     """How many threads may call `synthesize` at the same time."""
+    first_chars: int
+    """How long the first piece of a text should be at most, where it can be cut there: what is said
+    in a few hundred milliseconds, or in about a second by an engine that is slow."""
 
     def synthesize(self, text: str, voice: Voice, speed: float) -> Iterator[Samples]:
         """Speak one piece of text: blocks of samples at `sample_rate_hz`, as they are made.

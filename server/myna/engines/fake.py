@@ -45,6 +45,7 @@ class FakeSynthesizer:
     """Speaks the tone code at 24 kHz in 13 voices that differ in loudness."""
 
     kind = "fake"
+    first_chars = 60
 
     def __init__(self, name: str = "fake") -> None:
         self.name = name

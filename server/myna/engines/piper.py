@@ -56,6 +56,7 @@ class PiperSynthesizer:
     """A Piper voice, or all the speakers of one that has several. A `Synthesizer`."""
 
     kind = "piper"
+    first_chars = 70
 
     def __init__(self, model: Model, name: str, voices: Sequence[Voice], workers: int) -> None:
         self.name = name

@@ -56,6 +56,7 @@ class KokoroSynthesizer:
     """Kokoro with its voices. A `Synthesizer`, and a `VoiceMixer`."""
 
     kind = "kokoro"
+    first_chars = 36
 
     def __init__(
         self,
