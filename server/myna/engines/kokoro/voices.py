@@ -105,7 +105,7 @@ def _behind_header(data: bytes) -> bytes:
         version = npy.read_magic(file)
         shape, by_column, kind = _HEADERS[version](file, max_header_size=1000)
     except Exception as error:
-        raise ValueError(f"its .npy header cannot be read ({error})") from error
+        raise ValueError("its .npy header cannot be read") from error
     if shape != SHAPE or kind != _TYPE or by_column:
         raise ValueError(f"it holds {kind} of shape {shape}")
     return data[file.tell() :]
