@@ -19,7 +19,7 @@ pytestmark = [
     ),
 ]
 
-TEXT = "The birds are singing."
+TEXT = "The birds are singing in the garden."
 HEART = ROOT / "models/weights/kokoro-v1.0/voices/af_heart.bin"
 TABLE = "alloy=bm_lewis,onyx=am_onyx+am_echo"
 

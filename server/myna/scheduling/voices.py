@@ -37,7 +37,7 @@ def known_voice(name: str, engine: Synthesizer) -> Voice | None:
 
 def distinct_voices(engine: Synthesizer) -> Sequence[Voice]:
     """The voices to deal out. One with several speakers is also listed without a speaker, where it
-    sounds like the first of them."""
+    sounds like one of them."""
     speakers = [voice for voice in engine.voices if voice.speaker is not None]
     return speakers or engine.voices
 
