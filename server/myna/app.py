@@ -18,7 +18,7 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from myna import __version__
-from myna.api import health, models, speech, transcriptions
+from myna.api import health, models, speech, transcriptions, voice_consents, voices
 from myna.api.context import Context
 from myna.api.responses import failure
 from myna.api.spool import Spool
@@ -29,6 +29,7 @@ from myna.machine import give_back_freed_memory
 from myna.quiet import give_back_when_quiet
 from myna.scheduling.residents import Residents
 from myna.settings import Settings
+from myna.store.custom_voices import CustomVoices, default_folder
 from myna.telemetry import Telemetry
 
 _log = logging.getLogger("myna.app")
@@ -54,6 +55,7 @@ def create_app(
         settings,
         Keyring.load(settings.api_keys, settings.api_keys_file),
         Spool(settings.spool_dir, settings.max_spool_bytes),
+        CustomVoices(settings.voices_dir or default_folder(), settings.max_custom_voices),
     )
 
     @asynccontextmanager
@@ -82,7 +84,7 @@ def create_app(
     )
     app.state.context = shared
     for prefix in PREFIXES:
-        for module in (transcriptions, speech, models):
+        for module in (transcriptions, speech, voices, voice_consents, models):
             app.include_router(module.router, prefix=prefix, include_in_schema=prefix == "/v1")
     app.include_router(health.router)
     app.include_router(health.router, prefix="/v1", include_in_schema=False)

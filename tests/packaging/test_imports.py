@@ -55,7 +55,16 @@ MAY_IMPORT: dict[str, set[str]] = {
     # The heart, and the edge around it.
     "scheduling": {"audio", "text", "engines.contract", "errors"},
     "auth": {"errors"},
-    "api": {"scheduling", "audio", "text", "engines.contract", "errors", "auth", "settings"},
+    "api": {
+        "scheduling",
+        "audio",
+        "text",
+        "store.custom_voices",
+        "engines.contract",
+        "errors",
+        "auth",
+        "settings",
+    },
     "telemetry": {"api.responses", "errors"},
     # The top: what puts the parts together, and what starts that.
     "loading": PARTS,
