@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, suppress
+from typing import Any
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
@@ -17,15 +18,18 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from myna import __version__
-from myna.api import health, models, speech, transcriptions
+from myna.api import health, models, speech, transcriptions, voice_consents, voices
 from myna.api.context import Context
 from myna.api.responses import failure
 from myna.api.spool import Spool
 from myna.auth import Keyring
 from myna.errors import BadRequest, MethodNotAllowed, MynaError, NotFound, Unauthorized
 from myna.loading import Loader, ModelPlan
+from myna.machine import give_back_freed_memory
+from myna.quiet import give_back_when_quiet
 from myna.scheduling.residents import Residents
 from myna.settings import Settings
+from myna.store.custom_voices import CustomVoices, default_folder
 from myna.telemetry import Telemetry
 
 _log = logging.getLogger("myna.app")
@@ -51,18 +55,21 @@ def create_app(
         settings,
         Keyring.load(settings.api_keys, settings.api_keys_file),
         Spool(settings.spool_dir, settings.max_spool_bytes),
+        CustomVoices(settings.voices_dir or default_folder(), settings.max_custom_voices),
     )
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncGenerator[None]:
         threads = ThreadPoolExecutor(plan.front_threads, thread_name_prefix="myna-front")
         loading = asyncio.create_task(_load(shared, Loader(settings, plan, threads), on_failure))
+        tidying = asyncio.create_task(_tidy(shared))
         try:
             yield
         finally:
-            loading.cancel()
-            with suppress(asyncio.CancelledError):
-                await loading
+            for task in (tidying, loading):
+                task.cancel()
+                with suppress(asyncio.CancelledError):
+                    await task
             if shared.residents is not None:
                 await asyncio.to_thread(shared.residents.close)
             threads.shutdown(wait=False, cancel_futures=True)
@@ -77,7 +84,7 @@ def create_app(
     )
     app.state.context = shared
     for prefix in PREFIXES:
-        for module in (transcriptions, speech, models):
+        for module in (transcriptions, speech, voices, voice_consents, models):
             app.include_router(module.router, prefix=prefix, include_in_schema=prefix == "/v1")
     app.include_router(health.router)
     app.include_router(health.router, prefix="/v1", include_in_schema=False)
@@ -107,6 +114,14 @@ async def _load(
             on_failure(error)
         return
     _log.info("ready after %.1f s", time.perf_counter() - started_s)
+
+
+def _tidy(shared: Context) -> Coroutine[Any, Any, None]:
+    return give_back_when_quiet(
+        lambda: shared.residents.served if shared.residents else 0,
+        lambda: shared.residents.present if shared.residents else 0,
+        give_back_freed_memory,
+    )
 
 
 class _Gate:

@@ -22,7 +22,7 @@ from myna.settings import Settings
 from myna.settings_docs import settings_page
 from myna.store.cards import Catalogue
 
-TEXTS = ("README.md", "docs/api.md", "docs/models.md", "docs/deployment.md")
+TEXTS = ("README.md", "docs/api.md", "docs/models.md", "docs/voices.md", "docs/deployment.md")
 
 
 def test_the_settings_page_is_what_the_declaration_says(root: Path) -> None:

@@ -11,6 +11,7 @@ from myna.auth import Keyring
 from myna.errors import Overloaded
 from myna.scheduling.residents import Residents
 from myna.settings import Settings
+from myna.store.custom_voices import CustomVoices
 
 
 @dataclass(slots=True)
@@ -21,6 +22,8 @@ class Context:
     keyring: Keyring
     spool: Spool
     """Where uploads are kept."""
+    custom: CustomVoices
+    """What clients have made."""
     residents: Residents | None = None
     """None until the models are loaded."""
 
