@@ -22,7 +22,14 @@ from myna.settings import Settings
 from myna.settings_docs import settings_page
 from myna.store.cards import Catalogue
 
-TEXTS = ("README.md", "docs/api.md", "docs/models.md", "docs/voices.md", "docs/deployment.md")
+TEXTS = (
+    "README.md",
+    "docs/api.md",
+    "docs/models.md",
+    "docs/voices.md",
+    "docs/speech.md",
+    "docs/deployment.md",
+)
 
 
 def test_the_settings_page_is_what_the_declaration_says(root: Path) -> None:

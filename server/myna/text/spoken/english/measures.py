@@ -81,11 +81,8 @@ def _plural(name: str) -> str:
     if not sign and head.startswith("degree "):
         return f"degrees {head.removeprefix('degree ')}"
     before, _, last = head.rpartition(" ")
-    return (
-        f"{before} {_PLURALS.get(last, last if last.endswith('hertz') else last + 's')}".strip()
-        + sign
-        + rest
-    )
+    many = last if last.endswith("hertz") else _PLURALS.get(last, f"{last}s")
+    return f"{before} {many}".strip() + sign + rest
 
 
 def _per(found: re.Match[str]) -> str:
