@@ -16,6 +16,8 @@ Eagerness = Literal["low", "medium", "high", "auto"]
 
 PACE_S: dict[Delay, float] = {"minimal": 0.3, "low": 0.45, "medium": 0.7, "high": 1.5, "xhigh": 3.0}
 """How long after one hypothesis the next is made while somebody speaks, at the earliest."""
+MANUAL_MODEL = "gpt-realtime-whisper"
+"""Hosted, it takes no turn detection."""
 PATIENCE_MS: dict[Eagerness, int] = {"low": 2_000, "medium": 1_000, "auto": 1_000, "high": 500}
 """Silence that ends a turn with `semantic_vad`: what was said is not looked at here."""
 
@@ -83,8 +85,17 @@ class Configuration:
     wishes: Wishes = Wishes()
     turn_detection: ServerVad | SemanticVad | None = ServerVad()
     """None where the client commits."""
+    turns_given: bool = False
+    """Whether the client has said how turns are detected."""
     noise_reduction: NoiseReduction | None = None
     logprobs: bool = False
+
+    def with_wishes(self, wishes: Wishes) -> Configuration:
+        """The same with other wishes; some models leave turns to the client unless it says else."""
+        turns = self.turn_detection
+        if not self.turns_given:
+            turns = None if wishes.model.startswith(MANUAL_MODEL) else ServerVad()
+        return replace(self, wishes=wishes, turn_detection=turns)
 
 
 def decoding_options(wishes: Wishes, engine: Transcriber, beam_size: int) -> DecodingOptions:

@@ -105,16 +105,16 @@ def _with_parts(
     transcription, noise = names
     changed = replace(now, format=format_)
     if given.empty(transcription):  # a session that only transcribes cannot leave that out
-        changed = replace(changed, wishes=Wishes())
+        changed = changed.with_wishes(Wishes())
     elif (wishes := given.object(transcription)) is not None:
-        changed = replace(changed, wishes=_wishes(now.wishes, wishes))
+        changed = changed.with_wishes(_wishes(now.wishes, wishes))
     if given.given(noise):
         changed = replace(
             changed, noise_reduction=_noise_reduction(now.noise_reduction, given.object(noise))
         )
     if given.given("turn_detection"):
         turns = _turn_detection(now.turn_detection, given.object("turn_detection"))
-        changed = replace(changed, turn_detection=turns)
+        changed = replace(changed, turn_detection=turns, turns_given=True)
     return changed
 
 

@@ -22,6 +22,7 @@ from myna.engines.contract import (
 from myna.errors import MynaError
 from myna.realtime.agreement import Agreement
 from myna.realtime.configuration import Wishes, hasty
+from myna.scheduling.queue import Ticket
 from myna.text.transcript import Segment, TokenLogprob, Transcript
 
 FRAME_S = FRAME / SAMPLE_RATE_HZ
@@ -59,6 +60,16 @@ class Hearing(Protocol):
     @property
     def speech(self) -> SpeechSource:
         """Makes what finds speech in one stream of audio."""
+        ...
+
+    async def decode_whole(
+        self, ticket: Ticket, window: Window, options: DecodingOptions
+    ) -> WindowResult:
+        """Decode a window; raises MynaError."""
+        ...
+
+    def cancel(self, ticket: Ticket) -> None:
+        """Forget what waits with this ticket."""
         ...
 
 
@@ -122,6 +133,8 @@ class Item:
         self._asked_s = begun_s
         self._tried: tuple[int, int] | None = None
         """The speech that the last hypothesis was about."""
+        self._paused: tuple[int, int] | None = None
+        """The speech before the last pause that was asked about."""
         self._early: tuple[tuple[int, int] | None, WindowResult] | None = None
         self._last: tuple[Window, tuple[int, int] | None] | None = None
         """The window that the commit closed, and its speech."""
@@ -171,23 +184,32 @@ class Item:
         """Ask for the last word on the next window."""
         return Ask(self, self.windows[0], self._options(), "final", None, now_s)
 
-    def hypothesis(self, now_s: float, least_pace_s: float) -> Ask | None:
-        """Ask about the window that is still open, if something new was said and it is time."""
+    def early(self, now_s: float) -> Ask | None:
+        """Ask about what was said before a pause, once: it may have been all."""
         span = self._windower.span
-        if span is None or span == self._tried or self._is_burst(now_s) or self.failure:
-            return None
         pausing = self._windower.silent_frames >= PAUSE_FRAMES
+        if not pausing or span == self._paused or not self._is_live(now_s):
+            return None
+        self._paused = self._tried = span
+        return self._ask_so_far("early", self._options(), now_s)
+
+    def partial(self, now_s: float, least_pace_s: float) -> Ask | None:
+        """Ask about what is being said, if there is more of it and it is time."""
+        span = self._windower.span
         pace_s = max(self.manner.wishes.pace_s, least_pace_s)
-        if not pausing and now_s - self._asked_s < pace_s:
+        if span is None or span == self._tried or now_s - self._asked_s < pace_s:
             return None
-        window = self._windower.so_far()
-        if window is None or (not pausing and window.seconds < _LEAST_WINDOW_S):
+        if (span[1] - span[0]) * FRAME_S < _LEAST_WINDOW_S or not self._is_live(now_s):
             return None
-        self._tried, self._asked_s = span, now_s
-        options = self._options()
-        if pausing:
-            return Ask(self, window, options, "early", span, now_s)
-        return Ask(self, window, hasty(options), "partial", span, now_s)
+        self._tried = span
+        return self._ask_so_far("partial", hasty(self._options()), now_s)
+
+    def _ask_so_far(self, kind: Kind, options: DecodingOptions, now_s: float) -> Ask | None:
+        window = None if self.failure else self._windower.so_far()
+        if window is None:
+            return None
+        self._asked_s = now_s
+        return Ask(self, window, options, kind, self._windower.span, now_s)
 
     def guess(self, ask: Ask, result: WindowResult) -> Delta | None:
         """Take a hypothesis."""
@@ -233,8 +255,8 @@ class Item:
         options = self.manner.options
         return replace(options, language=options.language or self._language)
 
-    def _is_burst(self, now_s: float) -> bool:
-        return self.seconds > _BURST * (now_s - self._begun_s) + _BURST_S
+    def _is_live(self, now_s: float) -> bool:
+        return self.seconds <= _BURST * (now_s - self._begun_s) + _BURST_S
 
     def _shown(self, text: str, tokens: Sequence[TokenLogprob], part: slice) -> Delta | None:
         piece = self._held + text[part]

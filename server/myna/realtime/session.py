@@ -238,10 +238,18 @@ class Session:
                 self._forget(item)
                 self._settle(item)
             else:
-                if self._asked is None:
-                    pace_s = _COST_FACTOR * self._cost_s
-                    self._ask(item.hypothesis(self._clock(), pace_s))
+                self._guess(item)
                 return
+
+    def _guess(self, item: Item) -> None:
+        """Ask about an item that goes on."""
+        now_s = self._clock()
+        early = item.early(now_s)
+        if early is not None:
+            self._drop()
+            self._ask(early)
+        elif self._asked is None:
+            self._ask(item.partial(now_s, _COST_FACTOR * self._cost_s))
 
     def _concluded(self, item: Item) -> bool:
         """Whether the item's next window has its last word; if not, it is asked for."""
@@ -252,7 +260,7 @@ class Session:
             if item.settles(self._asked):
                 self._asked.kind = "final"
             else:
-                self._asked, self._step.drop = None, True
+                self._drop()
         if self._asked is None:
             self._ask(item.final(self._clock()))
         return False
@@ -262,6 +270,10 @@ class Session:
 
     def _forget(self, item: Item) -> None:
         if self._asked is not None and self._asked.item is item:
+            self._drop()
+
+    def _drop(self) -> None:
+        if self._asked is not None:
             self._asked, self._step.drop = None, True
 
     def _settle(self, item: Item) -> None:

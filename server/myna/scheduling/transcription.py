@@ -101,6 +101,10 @@ class TranscriptionService:
                 raise Overloaded(f"{self.engine.name} is being unloaded") from None
             raise
 
+    def cancel(self, ticket: Ticket) -> None:
+        """Forget what waits for the engine with this ticket; it cannot be used again."""
+        self.workers.cancel(ticket)
+
     async def decode_whole(
         self, ticket: Ticket, window: Window, options: DecodingOptions
     ) -> WindowResult:
