@@ -49,12 +49,12 @@ class Agreement:
     def grow(self, text: str) -> slice:
         """Take a hypothesis over more audio than the last; the part of `text` to show now.
 
-        It ends behind a word, not behind its punctuation, which may still change. The last word
-        stays back: it may be half of one.
+        It ends behind a word, not behind its punctuation, which may still change. The last word of
+        either hypothesis stays back: it may be half of one.
         """
         words = _words(text)
         said = [word.said for word in words]
-        agreed = min(_alike(said, self._before), len(said) - 1)
+        agreed = min(_alike(said, self._before), len(said) - 1, len(self._before) - 1)
         self._before = said
         held = len(self._shown)
         if agreed <= held or said[:held] != self._shown:

@@ -259,13 +259,16 @@ class Item:
         return self.seconds <= _BURST * (now_s - self._begun_s) + _BURST_S
 
     def _shown(self, text: str, tokens: Sequence[TokenLogprob], part: slice) -> Delta | None:
-        piece = self._held + text[part]
+        piece = text[part]
         if not self.text:
             piece = piece.lstrip()
+        elif piece and not piece[0].isspace():
+            piece = self._held + piece
         bare = piece.rstrip()
-        self._held = piece[len(bare) :]
         if not bare:
+            self._held = piece or self._held
             return None
+        self._held = piece[len(bare) :]
         spoken = tuple(_tokens_of(text, tokens, part))
         self.text += bare
         self.tokens += spoken
