@@ -39,6 +39,11 @@ class Ticket:
     cancelled: bool = False
     """The client left: its jobs are dropped when they are met."""
 
+    def __post_init__(self) -> None:
+        """A live one begins with its credit."""
+        if self.live:
+            self.served_s -= LIVE_CREDIT_S
+
 
 @dataclass(eq=False, slots=True)
 class Entry(Generic[Job]):
@@ -98,8 +103,8 @@ class FairQueue(Generic[Job]):
         if not caller.waiting:
             caller.served_s = max(caller.served_s, self._now_s)
         if ticket not in caller.waiting:
-            credit_s = LIVE_CREDIT_S if ticket.live else 0.0
-            ticket.served_s = max(ticket.served_s, caller.now_s - credit_s)
+            start_s = caller.now_s - (LIVE_CREDIT_S if ticket.live else 0.0)
+            ticket.served_s = max(ticket.served_s, start_s)
             caller.waiting[ticket] = deque()
         entries = caller.waiting[ticket]
         if first:
