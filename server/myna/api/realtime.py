@@ -41,6 +41,8 @@ _GA_SECRET_S, _BETA_SECRET_S = 600, 60
 _CLOSE_S = 1.0
 """Longest that the close frame may take to leave."""
 _BROKEN = Ending(1011, "the server had an error")
+_GONE = (WebSocketDisconnect, RuntimeError)
+"""What Starlette raises for an event to a client that has left: the first time, and later on."""
 _BETA_SUBPROTOCOL = "openai-beta.realtime-v1"
 
 
@@ -111,7 +113,7 @@ async def _serve(socket: WebSocket, shared: Context, session: Session) -> None:
         f", closed: {ending.reason}" if ending else "",
     )
     if ending is not None:
-        with suppress(RuntimeError, WebSocketDisconnect, TimeoutError):
+        with suppress(*_GONE, TimeoutError):
             async with asyncio.timeout(_CLOSE_S):
                 await socket.close(ending.code, ending.reason)
 
@@ -126,7 +128,7 @@ async def _received(socket: WebSocket) -> str | bytes | None:
 
 
 async def _sent(socket: WebSocket, text: str) -> None:
-    with suppress(WebSocketDisconnect):  # receiving tells of it
+    with suppress(*_GONE):  # receiving tells of it
         await socket.send_text(text)
 
 

@@ -259,7 +259,7 @@ class Item:
         return self.seconds <= _BURST * (now_s - self._begun_s) + _BURST_S
 
     def _shown(self, text: str, tokens: Sequence[TokenLogprob], part: slice) -> Delta | None:
-        piece = text[part]
+        piece: str = text[part]
         if not self.text:
             piece = piece.lstrip()
         elif piece and not piece[0].isspace():

@@ -18,7 +18,9 @@ def shown(*hypotheses, final):
 
 
 def test_a_word_is_shown_once_two_hypotheses_agree_on_it():
-    parts = shown(" The birds of", " The birds sing in", " The birds sing at", final=" The birds sing.")
+    parts = shown(
+        " The birds of", " The birds sing in", " The birds sing at", final=" The birds sing."
+    )
     assert parts == ["", " The birds", " sing", "."]
 
 
@@ -41,7 +43,9 @@ def test_case_does_not_matter_for_agreement():
 
 
 def test_a_hypothesis_that_contradicts_shows_nothing_more():
-    parts = shown(" One two three", " One two three", " Won too", " Won too", final=" One two four.")
+    parts = shown(
+        " One two three", " One two three", " Won too", " Won too", final=" One two four."
+    )
     assert parts == ["", " One two", "", "", " four."]
 
 
@@ -92,7 +96,9 @@ def test_whatever_the_hypotheses_are_the_text_only_grows(hypotheses, last):
     for text in texts:
         part = agreement.grow(text)
         if part.stop:
-            assert bare(text[: part.start]) == bare(before), "what was shown is what it goes on from"
+            assert bare(text[: part.start]) == bare(before), (
+                "what was shown is what it goes on from"
+            )
             before += text[part]
     rest = final[agreement.finish(final)]
     assert final.endswith(rest)

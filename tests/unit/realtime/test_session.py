@@ -25,7 +25,9 @@ def types(events):
 
 
 def text_of(events, item_id):
-    deltas = [e["delta"] for e in events if e["type"] == f"{ITEM}.delta" and e["item_id"] == item_id]
+    deltas = [
+        e["delta"] for e in events if e["type"] == f"{ITEM}.delta" and e["item_id"] == item_id
+    ]
     return "".join(deltas)
 
 
@@ -613,7 +615,9 @@ def test_a_model_that_is_not_here_is_an_error(talk):
     assert error["code"] == "model_not_found"
 
 
-@pytest.mark.parametrize(("event_id", "named"), [("e1", "e1"), ("x" * 512, "x" * 512), (None, None)])
+@pytest.mark.parametrize(
+    ("event_id", "named"), [("e1", "e1"), ("x" * 512, "x" * 512), (None, None)]
+)
 def test_an_error_names_the_event_that_caused_it(talk, event_id, named):
     error = refusal(talk(), {"type": "nonsense", "event_id": event_id})
     assert error["event_id"] == named
