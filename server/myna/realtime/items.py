@@ -121,11 +121,11 @@ class Item:
         self.windows: deque[Window] = deque()
         """Windows that are complete and not decoded yet."""
         self.frames = 0
-        self.text = ""
+        self.text: str = ""
         self.tokens: list[TokenLogprob] = []
         self._windower = Windower(Cutting(lead_s=lead_s, least_speech_s=LEAST_SPEECH_S))
         self._agreement = Agreement()
-        self._held = ""
+        self._held: str = ""
         """Space that is shown if something follows."""
         self._segments: list[Segment] = []
         self._language: str | None = None
