@@ -114,8 +114,7 @@ class Settings(BaseSettings):
         64,
         ge=1,
         description="Most live transcription sessions at once; beyond it the handshake is answered "
-        "503 with `retry-after`. Each that is spoken to takes about a tenth of a core on top of "
-        "what its words cost.",
+        "503 with `retry-after`. Those that are spoken to at the same time share the machine.",
     )
     max_session_s: float = Field(
         3600.0,

@@ -24,9 +24,10 @@ from myna.auth import KEY_SUBPROTOCOL, sent_key
 from myna.errors import BadRequest, MynaError, Unauthorized
 from myna.realtime.configuration import Configuration, Wishes
 from myna.realtime.connection import Connection, Ending
-from myna.realtime.dialects import BETA, GA, Dialect
+from myna.realtime.dialects import BETA, GA, Dialect, shown
 from myna.realtime.fields import Fields
-from myna.realtime.session import Habits, Session, manner, new_id, shown
+from myna.realtime.habits import Habits, manner
+from myna.realtime.session import Session, new_id
 from myna.realtime.tokens import LEAST_S, MOST_S
 from myna.scheduling.residents import Residents
 from myna.scheduling.transcription import TranscriptionService

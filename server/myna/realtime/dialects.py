@@ -251,3 +251,11 @@ BETA = Dialect(
     where="session.input_audio_transcription",
 )
 BY_UPDATE: Mapping[str, Dialect] = {dialect.update: dialect for dialect in (GA, BETA)}
+
+
+def shown(
+    id_: str, configuration: Configuration, dialect: Dialect, expires_at: int | None
+) -> dict[str, Any]:
+    """A session as its events and the token endpoints have it."""
+    session = {"id": id_, "object": OBJECT} | dialect.shown(configuration)
+    return session if expires_at is None else session | {"expires_at": expires_at}

@@ -8,51 +8,33 @@ thread, one at a time.
 
 from __future__ import annotations
 
-import base64
-import json
 import secrets
 import time
 from collections import deque
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
-from typing import Any, cast
+from collections.abc import Callable
+from dataclasses import dataclass, field
 
 from myna.engines.contract import WindowResult
 from myna.errors import BadRequest, MynaError
 from myna.realtime import events
 from myna.realtime.buffer import InputBuffer, TurnChange
-from myna.realtime.configuration import Configuration, decoding_options, under
-from myna.realtime.dialects import BY_UPDATE, GA, OBJECT, Dialect
+from myna.realtime.configuration import Configuration
+from myna.realtime.dialects import BY_UPDATE, GA, Dialect, shown
 from myna.realtime.events import Event
 from myna.realtime.fields import Fields
-from myna.realtime.items import Ask, Delta, Hearing, Item, Manner
+from myna.realtime.habits import Habits, manner
+from myna.realtime.items import Ask, Delta, Item
+from myna.realtime.messages import APPEND, CLEAR, COMMIT, MOST_ID_CHARS, audio_of, parsed
 
 LEAST_COMMIT_S = 0.1
 """The hosted API commits no less."""
-MOST_AUDIO_CHARS = 15 * 1024 * 1024
-"""Of base64 in one event, as hosted."""
-_MOST_ID_CHARS = 512
 _COST_FACTOR = 2.0
 """A hypothesis waits for this many times what the last one took: under load they become rare."""
-_AUDIO, _COMMIT, _CLEAR = (f"input_audio_buffer.{what}" for what in ("append", "commit", "clear"))
 
 
 def new_id(kind: str) -> str:
     """A name that nobody can guess, such as `item_0f…`."""
     return f"{kind}_{secrets.token_hex(12)}"
-
-
-@dataclass(frozen=True, slots=True)
-class Habits:
-    """What the server is set to, and what models' names imply."""
-
-    find: Callable[[str], Hearing]
-    """The model of that name; raises MynaError."""
-    counts_duration: Callable[[str], bool]
-    """Whether a model's usage is in seconds."""
-    lists_languages: Callable[[str], bool]
-    """Whether a model tells which languages it heard."""
-    beam_size: int = 5
 
 
 @dataclass(slots=True)
@@ -108,21 +90,25 @@ class Session:
         self._step = Step()
 
     @property
+    def _shown(self) -> Event:
+        return shown(self.id, self._configuration, self._dialect, self._expires_at)
+
+    @property
     def backlog(self) -> int:
         """Windows and items that wait: what comes in faster than it is decoded."""
         return len(self._items) + sum(len(item.windows) for item in self._items)
 
     def open(self) -> Step:
         """The client is there."""
-        self._say({"type": self._dialect.created, "session": self._shown()})
+        self._say({"type": self._dialect.created, "session": self._shown})
         return self._done()
 
     def receive(self, message: str | bytes) -> Step:
         """Take a client's message, whatever it is."""
         culprit: str | None = None
         try:
-            event = _parsed(message)
-            culprit = event.text("event_id", most=_MOST_ID_CHARS)
+            event = parsed(message)
+            culprit = event.text("event_id", most=MOST_ID_CHARS)
             self._act(event)
         except MynaError as failure:
             self._say(events.error(failure, culprit))
@@ -151,14 +137,14 @@ class Session:
         kind = event.text("type") or ""
         if kind in BY_UPDATE:
             self._update(BY_UPDATE[kind], event)
-        elif kind == _AUDIO:
-            self._turned(self._buffer.append(_audio(event)))
-        elif kind == _COMMIT:
+        elif kind == APPEND:
+            self._turned(self._buffer.append(audio_of(event)))
+        elif kind == COMMIT:
             self._commit()
-        elif kind == _CLEAR:
+        elif kind == CLEAR:
             self._clear()
         else:
-            known = ", ".join(repr(name) for name in (*BY_UPDATE, _AUDIO, _COMMIT, _CLEAR))
+            known = ", ".join(repr(name) for name in (*BY_UPDATE, APPEND, COMMIT, CLEAR))
             event.refuse("type", f"one of {known} (a session here only transcribes)")
 
     def _update(self, dialect: Dialect, event: Fields) -> None:
@@ -170,7 +156,7 @@ class Session:
         self._buffer.configure(configuration, self._manner.hearing.speech)
         if self._buffer.item is not None:
             self._buffer.item.manner = self._manner
-        self._say({"type": dialect.updated, "session": self._shown()})
+        self._say({"type": dialect.updated, "session": self._shown})
 
     def _commit(self) -> None:
         if self._buffer.pending_s < LEAST_COMMIT_S:
@@ -299,65 +285,3 @@ class Session:
     def _done(self) -> Step:
         step, self._step = self._step, Step()
         return step
-
-    def _shown(self) -> dict[str, Any]:
-        return shown(self.id, self._configuration, self._dialect, self._expires_at)
-
-
-def manner(configuration: Configuration, habits: Habits, dialect: Dialect) -> Manner:
-    """How items are written down with these settings.
-
-    Raises:
-        MynaError: there is no such model, or it cannot do what is asked.
-    """
-    wishes = configuration.wishes
-    hearing = habits.find(wishes.model)
-    try:
-        options = decoding_options(wishes, hearing.engine, habits.beam_size)
-    except BadRequest as error:
-        raise under(dialect.where, error) from error
-    options = replace(options, token_logprobs=configuration.logprobs)
-    return Manner(hearing, wishes, options)
-
-
-def shown(
-    id_: str, configuration: Configuration, dialect: Dialect, expires_at: int | None
-) -> dict[str, Any]:
-    """A session as its events and the token endpoints have it."""
-    session = {"id": id_, "object": OBJECT} | dialect.shown(configuration)
-    return session if expires_at is None else session | {"expires_at": expires_at}
-
-
-def _parsed(message: str | bytes) -> Fields:
-    if isinstance(message, bytes):
-        raise BadRequest(
-            "Binary messages mean nothing here. Send JSON as text; audio goes as base64 into "
-            f"'{_AUDIO}'.",
-            code="invalid_message",
-        )
-    try:
-        event: object = json.loads(message)
-    except (ValueError, RecursionError) as error:
-        raise BadRequest(f"The message is not valid JSON: {error}", code="invalid_json") from error
-    if not isinstance(event, dict):
-        raise BadRequest("The message is JSON but no object with a `type`.", code="invalid_json")
-    return Fields(cast("Mapping[str, object]", event))
-
-
-def _audio(event: Fields) -> bytes:
-    encoded = event.text("audio")
-    if encoded is None:
-        event.refuse("audio", "audio in base64")
-    if len(encoded) > MOST_AUDIO_CHARS:
-        raise BadRequest(
-            f"Invalid 'audio': {len(encoded)} characters of base64 are more than "
-            f"{MOST_AUDIO_CHARS} (15 MiB); send it in parts.",
-            param="audio",
-            code="string_above_max_length",
-        )
-    try:
-        return base64.b64decode(encoded, validate=True)
-    except ValueError as error:
-        raise BadRequest(
-            f"Invalid 'audio': not base64 ({error}).", param="audio", code="invalid_value"
-        ) from error

@@ -11,7 +11,8 @@ from myna.audio.windows import FRAME, Loudness
 from myna.engines.contract import WindowJob
 from myna.engines.fake import FakeSynthesizer, FakeTranscriber
 from myna.realtime.configuration import Configuration
-from myna.realtime.session import Habits, Session
+from myna.realtime.habits import Habits
+from myna.realtime.session import Session
 
 RATE_HZ = 24_000
 FRAME_S = FRAME / 16_000

@@ -13,7 +13,8 @@ from myna.errors import EngineFailure
 from myna.realtime import connection as module
 from myna.realtime.configuration import Configuration
 from myna.realtime.connection import EXPIRED, TOO_SLOW, Connection
-from myna.realtime.session import Habits, Session
+from myna.realtime.habits import Habits
+from myna.realtime.session import Session
 
 from .conftest import FakeHearing, spoken
 
