@@ -27,6 +27,7 @@ import lifecycle
 import scenarios
 from audio import SENTENCES, Clip, Library, from_folder, from_speech
 from fairness import fairness
+from live import live
 from load import Refused
 from processes import RESULTS
 from report import Report, Row, load_average, machine_facts
@@ -42,6 +43,7 @@ SCENARIOS: dict[str, Callable[[Bench], None]] = {
     "load": scenarios.load,
     "file": scenarios.long_file,
     "fairness": fairness,
+    "live": live,
     "speech": speech,
 }
 ACCURACY = "accuracy"
