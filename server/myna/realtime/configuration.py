@@ -117,8 +117,12 @@ def decoding_options(wishes: Wishes, engine: Transcriber, beam_size: int) -> Dec
 
 
 def hasty(options: DecodingOptions) -> DecodingOptions:
-    """For a hypothesis while somebody speaks: the next one is better."""
-    return replace(options, beam_size=1, draft=True)
+    """For a hypothesis while somebody speaks: one attempt, as the next one is better.
+
+    With all beams: two greedy ones in a row agreed on words that the last decoding had otherwise in
+    3.5 of 100 words, two with five beams in 2.7 (read English, 30 and more seconds).
+    """
+    return replace(options, draft=True)
 
 
 def under(path: str, error: BadRequest) -> BadRequest:
