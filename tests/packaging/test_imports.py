@@ -22,6 +22,7 @@ PARTS = {
     "auth",
     "engines",
     "errors",
+    "realtime",
     "scheduling",
     "settings",
     "store",
@@ -55,7 +56,9 @@ MAY_IMPORT: dict[str, set[str]] = {
     # The heart, and the edge around it.
     "scheduling": {"audio", "text", "engines.contract", "errors"},
     "auth": {"errors"},
+    "realtime": {"scheduling", "audio", "text", "engines.contract", "errors"},
     "api": {
+        "realtime",
         "scheduling",
         "audio",
         "text",
@@ -71,7 +74,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "planning": PARTS | {"loading"},
     "app": PARTS | {"loading", "machine", "quiet"},
     "local": PARTS | {"loading", "machine", "planning"},
-    "serving": {"app", "machine", "planning", "settings", "telemetry"},
+    "serving": {"app", "machine", "planning", "settings", "sockets", "telemetry"},
+    "sockets": set(),
     "settings_docs": {"settings"},
     "cli": {"serving", "planning", "local", "store", "settings", "errors"},
     "__main__": {"cli"},
