@@ -107,12 +107,15 @@ async def _answer(request: Request, task: Task) -> Response:
 
 async def _form(request: Request, shared: Context) -> Form:
     is_json = request.headers.get("content-type", "").startswith("application/json")
-    return await (read_json_form if is_json else read_form)(
+    form = await (read_json_form if is_json else read_form)(
         request.stream(),
         request.headers,
         limit_bytes=shared.settings.max_upload_bytes,
         spool=shared.spool,
     )
+    if shared.rehearsal is not None:
+        await shared.rehearsal.rewrite(form, shared.spool)
+    return form
 
 
 async def _whole(

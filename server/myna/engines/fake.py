@@ -13,6 +13,7 @@ from collections.abc import Hashable, Iterator, Sequence
 
 import numpy as np
 
+from myna.audio.encode import to_pcm, wav_header
 from myna.engines.contract import (
     SAMPLE_RATE_HZ,
     DecodingOptions,
@@ -123,6 +124,12 @@ class FakeTranscriber:
         words = decode(samples) or _placeholder(samples)
         segments = tuple(_segment(part, job) for part in _sentences(words))
         return WindowResult(segments, job.options.language or "en")
+
+
+def recording(text: str) -> bytes:
+    """The text as a WAV file in which `FakeTranscriber` hears it."""
+    samples = 0.2 * np.concatenate(list(encode(text, SAMPLE_RATE_HZ)))
+    return wav_header(SAMPLE_RATE_HZ) + to_pcm(samples).tobytes()
 
 
 def _placeholder(samples: Samples) -> list[Spoken]:
