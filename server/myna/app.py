@@ -118,8 +118,8 @@ def _rehearsal(plan: ModelPlan) -> Rehearsal:
     from myna.engines.fake import recording  # noqa: PLC0415 - loaded when chosen
 
     _log.warning("testing: whoever reaches this server can make it fail")
-    fake = all(model.engine == "fake" for model in plan.stt)
-    return Rehearsal(recording if fake else None)
+    scriptable = {model.engine for model in plan.stt} == {"fake"}
+    return Rehearsal(recording if scriptable else None)
 
 
 class _Gate:

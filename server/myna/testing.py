@@ -80,8 +80,10 @@ class Request:
 class ServerProcess:
     """`myna serve` on a free port of the loopback."""
 
-    def __init__(self, flags: Sequence[str], log: Path) -> None:
-        """Start it; `MYNA_*` variables of this process do not reach it."""
+    def __init__(
+        self, flags: Sequence[str], log: Path, variables: Mapping[str, str] | None = None
+    ) -> None:
+        """Start it; of the `MYNA_*` variables only those in `variables` reach it."""
         clean = {name: value for name, value in os.environ.items() if not name.startswith("MYNA_")}
         self._log = log
         with log.open("wb") as file:
@@ -91,7 +93,7 @@ class ServerProcess:
                 stdin=subprocess.DEVNULL,
                 stdout=file,
                 stderr=file,
-                env=clean,
+                env=clean | dict(variables or {}),
                 start_new_session=True,  # Ctrl-C is for pytest, which then ends the server
             )
         self.port = 0
@@ -127,11 +129,11 @@ class ServerProcess:
         finally:
             connection.close()
 
-    def stop(self) -> int:
-        """End it, at once where it does not end by itself; its exit status."""
+    def stop(self, limit_s: float = _STOP_S) -> int:
+        """Ask it to end, and make it after `limit_s`; its exit status, -9 in the second case."""
         self.process.send_signal(signal.SIGTERM)
         try:
-            return self.process.wait(_STOP_S)
+            return self.process.wait(limit_s)
         except subprocess.TimeoutExpired:
             self.process.kill()
             return self.process.wait()

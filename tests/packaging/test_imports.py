@@ -156,7 +156,14 @@ def test_fake_engines_load_no_library_of_a_real_one() -> None:
         "myna.serving.create_app(settings, planned); "
         "Loader(settings, planned, ThreadPoolExecutor()).load().close()"
     )
-    real = {"ctranslate2", "faster_whisper", "huggingface_hub", "kokoro_onnx", "piper", "tokenizers"}
+    real = {
+        "ctranslate2",
+        "faster_whisper",
+        "huggingface_hub",
+        "kokoro_onnx",
+        "piper",
+        "tokenizers",
+    }
     assert not loaded_after(serving) & real
 
 

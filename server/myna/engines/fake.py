@@ -23,7 +23,7 @@ from myna.engines.contract import (
     WindowJob,
     WindowResult,
 )
-from myna.engines.tonecode import SILENCE_RMS, Spoken, decode, encode
+from myna.engines.tonecode import SENTENCE_ENDS, SILENCE_RMS, Spoken, decode, encode
 from myna.text.transcript import Segment, TokenLogprob, Word
 
 _VOICES = (
@@ -38,7 +38,6 @@ _WHISPER_CODES = (
     "haw ln ha ba jw su yue"
 )
 
-_SENTENCE_ENDS = (".", "!", "?", "。", "！", "？", "।")
 _LONGEST_SEGMENT_S = 10.0
 
 
@@ -154,7 +153,7 @@ def _sentences(words: Sequence[Spoken]) -> Iterator[list[Spoken]]:
     for word in words:
         part.append(word)
         long = word.end_s - part[0].start_s >= _LONGEST_SEGMENT_S
-        if long or word.text.endswith(_SENTENCE_ENDS):
+        if long or word.text.endswith(SENTENCE_ENDS):
             yield part
             part = []
     if part:
