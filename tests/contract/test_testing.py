@@ -167,6 +167,13 @@ def test_transcripts_are_known_by_name_or_bytes_and_need_no_audio(myna, client, 
         transcribe(client, b"-", "other.mp3")
 
 
+def test_an_upload_that_was_begun_while_it_arrived_gets_its_script_too(myna, client):
+    """Beyond the first megabytes a server begins to transcribe what is there."""
+    said = speak(client, "Something else. " * 60, response_format="wav") + bytes(4_000_000)
+    myna.hear("Good morning.", content=said)
+    assert transcribe(client, said, "speech.wav").text == "Good morning."
+
+
 def test_a_scripted_transcript_comes_in_every_format(myna, client):
     myna.hear("Good morning. How are you?")
     assert transcribe(client, b"-", response_format="text") == "Good morning. How are you?\n"

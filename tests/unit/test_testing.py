@@ -165,3 +165,11 @@ def test_a_server_that_does_not_end_by_itself_is_ended(tmp_path):
 def test_the_help_names_what_can_be_set(project):
     result = project("", "--help")
     result.stdout.fnmatch_lines(["*--myna-stt=NAMES*", "*--myna-tts=NAMES*", "*myna_flags (args)*"])
+
+
+def test_the_examples_of_the_page_pass(project):
+    page = (SERVER.parent / "docs" / "testing.md").read_text("utf-8")
+    examples = re.findall(r"^```python\n(.*?)^```", page, re.MULTILINE | re.DOTALL)
+    assert len(examples) == 3
+    result = project("\n".join(examples))
+    result.assert_outcomes(passed=5)

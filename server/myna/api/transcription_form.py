@@ -20,7 +20,6 @@ FORMATS = ("json", "text", "srt", "verbose_json", "vtt", "diarized_json")
 
 _WITHOUT_TIMES = frozenset({"json", "text"})
 """Formats that show no times: Whisper writes them faster, and no less exactly, without any."""
-_LEAST_SPEECH_S = 0.1
 _LEAST_WINDOW_S = 5.0
 """`server_vad` with its usual 200 ms would cut between words; Whisper needs more than one."""
 _CHUNKING = {"type", "threshold", "prefix_padding_ms", "silence_duration_ms"}
@@ -196,7 +195,7 @@ def _cutting(form: Form) -> Cutting:
     """`auto` and nothing are our own choice of windows; `server_vad` is done as asked."""
     strategy = form.nested("chunking_strategy")
     if strategy is None or strategy == "auto":
-        return Cutting(least_speech_s=_LEAST_SPEECH_S)
+        return Cutting()
     if isinstance(strategy, str) or strategy.get("type") != "server_vad":
         raise _bad_chunking("must be `auto` or an object with type `server_vad`")
     if unknown := set(strategy) - _CHUNKING:
@@ -206,7 +205,6 @@ def _cutting(form: Form) -> Cutting:
         lead_s=_bounded(strategy, "prefix_padding_ms", 300, 0, 10_000) / 1000,
         pause_s=_bounded(strategy, "silence_duration_ms", 200, 0, 30_000) / 1000,
         least_window_s=_LEAST_WINDOW_S,
-        least_speech_s=_LEAST_SPEECH_S,
     )
 
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 import os
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, replace
+from threading import BoundedSemaphore
 from typing import Any, TypeVar
 
 from myna.audio.decode import Decoder, PcmStream
@@ -30,6 +31,8 @@ T = TypeVar("T")
 _LOOKAHEAD = 16
 """Windows of one request that may wait or run at once: enough to fill batches, few enough that an
 hour of audio is never in memory."""
+_UPLOADING = 4
+"""Uploads that are transcribed while they arrive; others are when they are complete."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,13 +74,22 @@ class TranscriptionService:
         self._decoder = decoder
         self._speech = speech
         self._threads = threads
+        self.uploading = BoundedSemaphore(_UPLOADING)
+        """Transcriptions of files that are still being uploaded: each may hold a thread while it
+        waits for its client."""
 
     async def open(
-        self, fd: int, options: DecodingOptions, cutting: Cutting, bounds: Bounds = _UNBOUNDED
+        self,
+        fd: int,
+        options: DecodingOptions,
+        cutting: Cutting,
+        bounds: Bounds = _UNBOUNDED,
+        growth: int | None = None,
     ) -> Transcription:
-        """Begin with the media file behind `fd`, which stays the caller's."""
+        """Begin with the media file behind `fd`; `growth` tells when a file that is not complete
+        has grown (see `Decoder.open`). Both stay the caller's."""
         prompt_tokens = await self.call(lambda: self.engine.prompt_tokens(options))
-        stream = WindowStream(await self._decoded(fd), self._speech(), cutting)
+        stream = WindowStream(await self._decoded(fd, growth), self._speech(), cutting)
         return Transcription(self, stream, options, prompt_tokens, bounds)
 
     async def call(self, function: Callable[[], T]) -> T:
@@ -96,15 +108,16 @@ class TranscriptionService:
                 raise Overloaded(f"{self.engine.name} is being unloaded") from None
             raise
 
-    def _opened(self, own: int) -> PcmStream:
+    def _opened(self, own: Sequence[int]) -> PcmStream:
         try:
-            return self._decoder.open(own)
+            return self._decoder.open(*own)
         finally:
-            os.close(own)
+            for fd in own:
+                os.close(fd)
 
-    async def _decoded(self, fd: int) -> PcmStream:
-        # A descriptor of our own: the caller may close his while the thread is still opening it.
-        own = os.dup(fd)
+    async def _decoded(self, fd: int, growth: int | None) -> PcmStream:
+        # Descriptors of our own: the caller may close his while the thread is still opening it.
+        own = [os.dup(each) for each in (fd, growth) if each is not None]
         opening = asyncio.ensure_future(self.call(lambda: self._opened(own)))
         try:
             return await asyncio.shield(opening)
