@@ -184,6 +184,12 @@ class Settings(BaseSettings):
     cors_origins: Names = Field(
         ("*",), description="Web origins that may call the server; `none` for no CORS headers."
     )
+    testing: bool = Field(
+        False,
+        description="For tests of other software only: faults on demand, scripted transcripts for "
+        "the fake engine, and a list of the requests that came. Whoever reaches the server can "
+        "make it fail.",
+    )
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         "info", description="How much is logged; keys and what was said never are."
     )

@@ -15,6 +15,7 @@ from fastapi.routing import APIRoute, APIWebSocketRoute
 
 import myna
 import myna.api
+from myna.api.faults import HEADER, Fault
 from myna.api.speech import SpeechRequest
 from myna.app import PREFIXES
 from myna.cli import main
@@ -26,10 +27,15 @@ from myna.realtime.messages import APPEND, CLEAR, COMMIT
 from myna.settings import Settings
 from myna.settings_docs import settings_page
 from myna.store.cards import Catalogue
+from myna.testing import Fault as InjectedFault
+from myna.testing import Myna
 
 TEXTS = (
     "README.md",
-    *(f"docs/{name}.md" for name in ("api", "models", "voices", "realtime", "deployment")),
+    *(
+        f"docs/{name}.md"
+        for name in ("api", "models", "voices", "realtime", "deployment", "testing")
+    ),
 )
 
 
@@ -127,6 +133,15 @@ def test_the_api_page_has_every_status_that_is_sent(root: Path) -> None:
     documented = {int(status) for status in re.findall(r"^\| ([45]\d\d) \|", page, re.MULTILINE)}
     never_sent = {499}
     assert documented == {failure.status for failure in failures(MynaError)} - never_sent
+
+
+def test_the_testing_page_has_every_fault_and_everything_that_a_test_can_call(root: Path) -> None:
+    page = (root / "docs" / "testing.md").read_text("utf-8")
+    rows = re.findall(r"^\| `(\w+)[`(]", page, re.MULTILINE)
+    called = {name for name in dir(Myna) if not name.startswith("_")}
+    assert called | {"url", "base_url"} <= set(rows)
+    assert set(Fault.model_fields) == InjectedFault.__optional_keys__ <= set(rows)
+    assert HEADER in page
 
 
 def test_the_models_page_has_every_card_with_its_licence(root: Path) -> None:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from starlette.requests import HTTPConnection
 
+from myna.api.rehearsal import Rehearsal
 from myna.api.spool import Spool
 from myna.auth import Keyring
 from myna.errors import Overloaded
@@ -29,6 +30,8 @@ class Context:
     """Live transcription."""
     residents: Residents | None = None
     """None until the models are loaded."""
+    rehearsal: Rehearsal | None = None
+    """Only with the setting `testing`."""
 
     def loaded(self) -> Residents:
         """The models.
