@@ -78,8 +78,10 @@ def labelled(manifest: Path) -> list[Conversation]:
 def rttm(path: Path) -> tuple[Turn, ...]:
     """The turns of an RTTM file."""
     lines = [line.split() for line in path.read_text().splitlines() if line.startswith("SPEAKER")]
-    return tuple(Turn(float(at), float(at) + float(length), who)
-                 for _, _, _, at, length, _, _, who, *_ in lines)
+    return tuple(
+        Turn(float(at), float(at) + float(length), who)
+        for _, _, _, at, length, _, _, who, *_ in lines
+    )
 
 
 def voices(manifest: Path) -> dict[str, Samples]:
@@ -134,8 +136,9 @@ def _talk(
     turns: list[Turn] = []
 
     def say(who: str, at_s: float, length_s: float) -> float:
-        piece = np.take(spoken[who], range(places[who], places[who] + int(length_s * RATE_HZ)),
-                        mode="wrap")
+        piece = np.take(
+            spoken[who], range(places[who], places[who] + int(length_s * RATE_HZ)), mode="wrap"
+        )
         places[who] = (places[who] + len(piece)) % len(spoken[who])
         start = int(at_s * RATE_HZ)
         track[start : start + len(piece)] += piece

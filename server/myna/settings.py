@@ -39,6 +39,13 @@ class Settings(BaseSettings):
         description="Text-to-speech models, the default first: a card's id, a hub id, a folder, "
         "`fake`, or `none`.",
     )
+    diarize: str = Field(
+        "auto",
+        description="Model that tells speakers apart: a card's id, a folder, `fake`, or `none`. "
+        "`auto` takes `speakers-campplus` where the extra myna[diarize] is installed and its files "
+        "are there or can be had, and goes on without where not; with `--stt fake` it takes "
+        "`fake`. It is loaded by the first request that wants it.",
+    )
     models_dir: Path | None = Field(
         None, description="Folder of model cards; default: the cards that come with Myna."
     )

@@ -7,11 +7,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import cast
 
+from myna.api import speaker_form
 from myna.api.forms import Form, Upload
 from myna.api.names import DIARIZE_NAMES, STT_NAMES, hosted_formats
+from myna.api.speaker_form import SpeakerForm
 from myna.audio.windows import Cutting
 from myna.engines.contract import DecodingOptions, Transcriber
-from myna.errors import BadRequest, NotImplementedHere
+from myna.errors import BadRequest
 from myna.text.formats import Granularity, ResponseFormat
 from myna.text.languages import language_code, language_name
 from myna.text.transcript import Task
@@ -20,6 +22,8 @@ FORMATS = ("json", "text", "srt", "verbose_json", "vtt", "diarized_json")
 
 _WITHOUT_TIMES = frozenset({"json", "text"})
 """Formats that show no times: Whisper writes them faster, and no less exactly, without any."""
+_LABELLED = frozenset({"text", "srt", "vtt"})
+"""Formats that can name the speakers, with `speaker_labels`."""
 _LEAST_SPEECH_S = 0.1
 _LEAST_WINDOW_S = 5.0
 """`server_vad` with its usual 200 ms would cut between words; Whisper needs more than one."""
@@ -39,6 +43,8 @@ class TranscriptionForm:
     stream: bool
     options: DecodingOptions
     cutting: Cutting
+    speakers: SpeakerForm | None = None
+    """None where nobody wants to know who speaks."""
 
 
 def read(
@@ -48,7 +54,6 @@ def read(
 
     Raises:
         BadRequest: a field is missing, malformed, out of range, or beyond what the model does.
-        NotImplementedHere: speaker labels, which this server does not have.
     """
     if form.file is None:
         raise BadRequest(
@@ -58,7 +63,7 @@ def read(
     granularities = _granularities(form, format_, strict=strict)
     logprobs = "logprobs" in _each(form, "include", ("logprobs",))
     temperature = form.number("temperature", 0.0, 1.0) or 0.0
-    _refuse_speakers(form)
+    speakers = _speakers(form, model, format_, task)
     language, candidates = _languages(form, task, engine)
     if task == "translate" and not engine.translates:
         raise BadRequest(
@@ -75,8 +80,8 @@ def read(
         hotwords=_hotwords(form),
         temperature=temperature,
         beam_size=beam_size,
-        timestamps=format_ not in _WITHOUT_TIMES,
-        word_timestamps="word" in granularities,
+        timestamps=format_ not in _WITHOUT_TIMES or speakers is not None,
+        word_timestamps="word" in granularities or speakers is not None,
         token_logprobs=logprobs and format_ == "json",
     )
     return TranscriptionForm(
@@ -88,6 +93,7 @@ def read(
         stream=form.boolean("stream") or False,
         options=options,
         cutting=_cutting(form),
+        speakers=speakers,
     )
 
 
@@ -102,12 +108,6 @@ def _format(form: Form, model: str, task: Task, *, strict: bool) -> ResponseForm
             f"Use '{use}' instead.",
             param="response_format",
             code="unsupported_value",
-        )
-    if asked == "diarized_json":
-        raise NotImplementedHere(
-            "This server does not label speakers yet; use response_format json, text, srt, vtt or "
-            "verbose_json.",
-            param="response_format",
         )
     if strict and model in DIARIZE_NAMES and form.nested("chunking_strategy") is None:
         raise BadRequest(
@@ -144,19 +144,12 @@ def _each(form: Form, name: str, allowed: tuple[str, ...]) -> list[str]:
     return given
 
 
-def _refuse_speakers(form: Form) -> None:
-    names = form.texts("known_speaker_names")
-    references = form.texts("known_speaker_references")
-    if len(names) != len(references) or len(names) > 4:
-        raise BadRequest(
-            "known_speaker_names and known_speaker_references must have the same length, at most 4",
-            param="known_speaker_names",
-        )
-    if names:
-        raise NotImplementedHere(
-            "This server does not label speakers yet; leave out known_speaker_names.",
-            param="known_speaker_names",
-        )
+def _speakers(form: Form, model: str, format_: str, task: Task) -> SpeakerForm | None:
+    """Who speaks is found out where the answer shows it: json and plain text do not."""
+    asked = speaker_form.read(form)
+    cues = model in DIARIZE_NAMES and format_ in {"srt", "vtt"}
+    shown = format_ == "diarized_json" or cues or (asked.labels and format_ in _LABELLED)
+    return asked if shown and task == "transcribe" else None
 
 
 def _languages(form: Form, task: Task, engine: Transcriber) -> tuple[str | None, frozenset[str]]:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
+from functools import partial
 
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
-from myna.api import transcription_form
+from myna.api import speaker_form, transcription_form
 from myna.api.admission import admitted, leaving
 from myna.api.context import Context, caller, context
 from myna.api.forms import Form
@@ -17,8 +18,10 @@ from myna.api.names import LISTS_LANGUAGES, counts_duration
 from myna.api.responses import DONE, LiveStream, event, primed, unless_gone
 from myna.api.transcription_form import TranscriptionForm
 from myna.errors import BadRequest, MynaError, envelope
+from myna.scheduling.diarization import DiarizationService
+from myna.scheduling.residents import Residents
 from myna.scheduling.transcription import Bounds, Progress, Transcription, TranscriptionService
-from myna.text.formats import delta_event, done_event, render
+from myna.text.formats import delta_event, done_event, render, segment_event, segment_id
 from myna.text.transcript import Task, Transcript
 
 router = APIRouter(tags=["audio"])
@@ -51,6 +54,14 @@ _BODY = {
                             "items": {"type": "string", "enum": ["logprobs"]},
                         },
                         "stream": {"type": "boolean", "default": False},
+                        "known_speaker_names[]": {"type": "array", "items": {"type": "string"}},
+                        "known_speaker_references[]": {
+                            "type": "array",
+                            "items": {"type": "string", "description": "data URL, 2 to 10 s"},
+                        },
+                        "min_speakers": {"type": "integer", "minimum": 1},
+                        "max_speakers": {"type": "integer", "minimum": 1},
+                        "speaker_labels": {"type": "boolean", "default": False},
                     },
                 }
             }
@@ -92,12 +103,14 @@ async def _answer(request: Request, task: Task) -> Response:
             strict=shared.settings.strict,
         )
         bounds = Bounds(caller(request), shared.settings.request_timeout_s or None)
+        diarization = _diarization(residents, asked)
+        opening = partial(_opened, service, diarization, asked, bounds)
         if asked.stream:
-            source = leaving(_events(form, service, asked, bounds), place)
+            source = leaving(_events(form, service, asked, opening), place)
             events = await unless_gone(request, primed(source))
             streaming = True
             return LiveStream(events, media_type="text/event-stream; charset=utf-8")
-        return await unless_gone(request, _whole(service, asked, bounds))
+        return await unless_gone(request, _whole(service, asked, opening))
     finally:
         if not streaming:
             place.leave()
@@ -115,10 +128,34 @@ async def _form(request: Request, shared: Context) -> Form:
     )
 
 
+def _diarization(residents: Residents, asked: TranscriptionForm) -> DiarizationService | None:
+    """What tells speakers apart, where that was asked for."""
+    if asked.speakers is None:
+        return None
+    return residents.diarizer("speaker_labels" if asked.speakers.labels else "response_format")
+
+
+async def _opened(
+    service: TranscriptionService,
+    diarization: DiarizationService | None,
+    asked: TranscriptionForm,
+    bounds: Bounds,
+) -> Transcription:
+    hearing = None
+    if asked.speakers is not None and diarization is not None:
+        live = asked.stream and asked.format == "diarized_json"
+        hearing = await speaker_form.begin(
+            asked.speakers, service, diarization, live=live, caller=bounds.caller
+        )
+    return await service.open(asked.file.fd, asked.options, asked.cutting, bounds, hearing)
+
+
 async def _whole(
-    service: TranscriptionService, asked: TranscriptionForm, bounds: Bounds
+    service: TranscriptionService,
+    asked: TranscriptionForm,
+    opening: Callable[[], Awaitable[Transcription]],
 ) -> Response:
-    transcription = await service.open(asked.file.fd, asked.options, asked.cutting, bounds)
+    transcription = await opening()
     transcript = await transcription.run()
     # In a thread, as an hour of words is megabytes of JSON.
     rendered = await service.call(
@@ -130,6 +167,7 @@ async def _whole(
             output_tokens=_output_tokens(service, transcript),
             logprobs=asked.logprobs,
             languages=asked.model in LISTS_LANGUAGES,
+            labels=asked.speakers is not None and asked.speakers.labels,
         )
     )
     return Response(rendered.body, media_type=rendered.content_type)
@@ -139,18 +177,21 @@ async def _events(
     form: Form,
     service: TranscriptionService,
     asked: TranscriptionForm,
-    bounds: Bounds,
+    opening: Callable[[], Awaitable[Transcription]],
 ) -> AsyncGenerator[bytes]:
-    """Deltas as windows finish, one `done` with the whole text, `[DONE]`.
+    """Deltas as windows finish, with diarized_json a segment behind each, one `done` with the whole
+    text, `[DONE]`.
 
     A failure before the first delta is raised, one behind it becomes an error event.
     """
     begun = False
     try:
-        transcription = await service.open(asked.file.fd, asked.options, asked.cutting, bounds)
-        async for delta in _deltas(transcription, logprobs=asked.logprobs):
+        transcription = await opening()
+        diarized = asked.format == "diarized_json"
+        said = _segments(transcription) if diarized else _deltas(transcription, asked.logprobs)
+        async for block in said:
             begun = True
-            yield delta
+            yield block
         transcript = transcription.transcript
         yield event(
             done_event(
@@ -169,7 +210,21 @@ async def _events(
         await form.close()
 
 
-async def _deltas(transcription: Transcription, *, logprobs: bool) -> AsyncIterator[bytes]:
+async def _segments(transcription: Transcription) -> AsyncIterator[bytes]:
+    """What each speaker says, as it becomes final: its text, then all about it. Joined, the deltas
+    are the text of `done`."""
+    number = 0
+    async for progress in transcription.progress():
+        for segment in progress.segments:
+            if not segment.text.strip():
+                continue
+            number += 1
+            text = segment.text.rstrip() if number > 1 else segment.text.strip()
+            yield event(delta_event(text, segment_id=segment_id(number)))
+            yield event(segment_event(number, segment))
+
+
+async def _deltas(transcription: Transcription, logprobs: bool) -> AsyncIterator[bytes]:  # noqa: FBT001
     """The text as it becomes final; joined, the deltas are the text of `done`."""
     begun = False
     held = ""

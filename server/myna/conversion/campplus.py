@@ -70,7 +70,7 @@ class _Net:
         return self.graph.node("Concat", value, masked, axis=1)
 
     def statistics(self, value: str) -> str:
-        """Mean and unbiased standard deviation over time: (chunks, 512, frames) to (chunks, 1024)."""
+        """Mean and unbiased deviation over time: (chunks, 512, frames) to (chunks, 1024)."""
         graph = self.graph
         mean = graph.node("ReduceMean", value, axes=(2,), keepdims=1)
         away = graph.node("Sub", value, mean)

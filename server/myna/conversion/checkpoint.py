@@ -45,11 +45,11 @@ def read_checkpoint(data: bytes) -> Tensors:
         raise CheckpointError("the checkpoint holds no parameters by name")
     named = cast("dict[str, Any]", found)
     state = cast("dict[str, Any]", named.get("state_dict", named))
-    return {
-        name: value
-        for name, value in state.items()
-        if isinstance(value, np.ndarray) and value.dtype == np.float32
-    }
+    tensors = cast(
+        "dict[str, NDArray[Any]]",
+        {name: value for name, value in state.items() if isinstance(value, np.ndarray)},
+    )
+    return {name: value for name, value in tensors.items() if value.dtype == np.float32}
 
 
 class _Reader(pickle.Unpickler):
@@ -75,9 +75,9 @@ class _Reader(pickle.Unpickler):
     def persistent_load(self, pid: Any, /) -> NDArray[Any]:
         """The numbers of a storage, shape (n,)."""
         kind, dtype, key, _, length = pid
-        if kind != "storage" or not isinstance(dtype, np.dtype):
+        if kind != "storage" or dtype not in _TYPES.values():
             raise pickle.UnpicklingError(f"{kind} is no storage")
-        numbers = np.frombuffer(self._archive.read(f"{self._prefix}{key}"), dtype)
+        numbers: NDArray[Any] = np.frombuffer(self._archive.read(f"{self._prefix}{key}"), dtype)
         return numbers[: int(length)]
 
 

@@ -93,7 +93,9 @@ def _attribute(key: str, value: Attribute) -> bytes:
     if isinstance(value, float):
         number = _varint(2 << 3 | 5) + struct.pack("<f", value)
         return _text(1, key) + number + _integer(20, _ATTRIBUTE_FLOAT)
-    return _text(1, key) + b"".join(_integer(8, one) for one in value) + _integer(20, _ATTRIBUTE_INTS)
+    return (
+        _text(1, key) + b"".join(_integer(8, one) for one in value) + _integer(20, _ATTRIBUTE_INTS)
+    )
 
 
 def _each(field: int, messages: Iterable[bytes]) -> bytes:

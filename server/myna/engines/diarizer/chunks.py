@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -67,7 +68,7 @@ def _spans(track: NDArray[np.bool_]) -> list[tuple[int, int]]:
     for start, end in runs(track):
         pieces = max(1, round((end - start) / CHUNK))
         cuts = np.linspace(start, end, pieces + 1).round().astype(int).tolist()
-        for first, behind in zip(cuts, cuts[1:], strict=False):
+        for first, behind in pairwise(cuts):
             near = spans and first - spans[-1][1] < _JOIN and behind - spans[-1][0] <= CHUNK
             if near:
                 spans[-1] = (spans[-1][0], behind)

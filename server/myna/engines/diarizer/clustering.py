@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any, cast
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -56,7 +54,7 @@ def recognised(centroids: Prints, known: tuple[Voiceprint, ...]) -> dict[int, in
     from scipy.optimize import linear_sum_assignment  # noqa: PLC0415 - of the extra `diarize`
 
     alike = centroids @ np.stack(known).T
-    pairs = cast("Any", linear_sum_assignment)(np.where(alike >= SAME, alike, 0.0), maximize=True)
+    pairs = linear_sum_assignment(np.where(alike >= SAME, alike, 0.0), maximize=True)
     return {
         int(speaker): int(one)
         for speaker, one in zip(*pairs, strict=True)
@@ -70,11 +68,11 @@ def _linked(prints: Prints, options: SpeakerOptions) -> NDArray[np.intp]:
         return np.zeros(1, np.intp)
     from scipy.cluster.hierarchy import fcluster, linkage  # noqa: PLC0415 - of the extra
 
-    tree: Any = cast("Any", linkage)(prints, method="average", metric="cosine")
-    labels: Any = cast("Any", fcluster)(tree, APART, criterion="distance")
+    tree = linkage(prints, method="average", metric="cosine")
+    labels = fcluster(tree, APART, criterion="distance")
     wanted = max(options.least, min(int(labels.max()), options.most or len(prints)))
     if wanted != labels.max():
-        labels = cast("Any", fcluster)(tree, wanted, criterion="maxclust")
+        labels = fcluster(tree, wanted, criterion="maxclust")
     return np.asarray(labels, np.intp) - 1
 
 
@@ -90,6 +88,9 @@ def _without_strays(
     labels = nearest(prints, centroids)
     spoken_s = np.bincount(labels, weights=clean_s, minlength=len(centroids))
     by_speech = np.argsort(-spoken_s, kind="stable")
-    kept = [speaker for rank, speaker in enumerate(by_speech.tolist())
-            if rank < least or spoken_s[speaker] >= LEAST_S]
+    kept = [
+        speaker
+        for rank, speaker in enumerate(by_speech.tolist())
+        if rank < least or spoken_s[speaker] >= LEAST_S
+    ]
     return centroids[sorted(kept)]

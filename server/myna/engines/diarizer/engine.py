@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from importlib.util import find_spec
 from pathlib import Path
 from threading import Lock
 
@@ -17,11 +16,6 @@ from myna.engines.diarizer.voiceprints import VoiceEncoder
 
 SEGMENTATION, EMBEDDING = "segmentation.onnx", "embedding.onnx"
 """The networks' files in the model's folder."""
-
-
-def missing_packages() -> list[str]:
-    """Packages of the extra `diarize` that are not installed."""
-    return [name for name in ("kaldi_native_fbank", "scipy") if find_spec(name) is None]
 
 
 class SpeakerDiarizer:

@@ -145,7 +145,7 @@ class Speakers:
         """
         found = np.full(len(window.chunks), -1, np.intp)
         starts = [int(one.chunk.active.argmax()) for one in window.chunks]
-        for place in np.argsort(starts, kind="stable").tolist():
+        for place in sorted(range(len(starts)), key=starts.__getitem__):
             one = window.chunks[place]
             if one.print is not None:
                 found[place] = self._label(one.print, one.chunk.clean_s)
@@ -155,7 +155,7 @@ class Speakers:
         speaker, alike = self._nearest(print_, range(len(self._sums)))
         full = self._most is not None and len(self._met) >= self._most
         if alike >= SAME and (speaker in self._met or not full):
-            self._sums[speaker] = self._sums[speaker] + print_ * np.float32(clean_s)
+            self._sums[speaker] += print_ * np.float32(clean_s)
         elif clean_s >= _OPENING_S and not full:
             speaker = len(self._sums)
             self._sums.append(print_ * np.float32(clean_s))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -36,15 +35,15 @@ class VoiceEncoder:
 
 
 def log_mel(samples: Samples) -> NDArray[np.float32]:
-    """Kaldi's filter banks less their mean over time, shape (n_frames, 80): 25 ms every 10 ms, povey
-    window, no dither. What CAM++ was trained on (3D-Speaker, `FBank`)."""
+    """Kaldi's filter banks less their mean over time, shape (n_frames, 80): 25 ms every 10 ms,
+    povey window, no dither. What CAM++ was trained on (3D-Speaker, `FBank`)."""
     import kaldi_native_fbank  # noqa: PLC0415 - of the extra `diarize`
 
-    options: Any = kaldi_native_fbank.FbankOptions()
+    options = kaldi_native_fbank.FbankOptions()
     options.frame_opts.samp_freq = SAMPLE_RATE_HZ
     options.frame_opts.dither = 0.0
     options.mel_opts.num_bins = 80
-    bank: Any = kaldi_native_fbank.OnlineFbank(options)
+    bank = kaldi_native_fbank.OnlineFbank(options)
     bank.accept_waveform(SAMPLE_RATE_HZ, samples)
     bank.input_finished()
     features = np.stack([bank.get_frame(place) for place in range(bank.num_frames_ready)])
