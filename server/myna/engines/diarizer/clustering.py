@@ -13,6 +13,10 @@ Prints = NDArray[np.float32]
 APART = 0.60
 """Cosine distance from which two groups of chunks are two speakers. From 0.55 to 0.65 the error
 hardly moves; above, people on the telephone become one."""
+ONE_VOICE = 0.60
+"""Cosine similarity of two groups' means from which they are one speaker after all: linkage looks
+at single chunks, whose noise hides what the means show. Two people on the telephone reach 0.57 in
+one of a thousand pairs of 5 s, one person 0.71 in nineteen of twenty."""
 FORMING_S = 1.5
 """Chunks with less clean speech do not form speakers; they join them."""
 _BRIEF_S = 0.5
@@ -35,7 +39,7 @@ def cluster(prints: Prints, clean_s: NDArray[np.float64], options: SpeakerOption
             break
     else:
         return np.zeros((0, prints.shape[1]), np.float32)
-    labels = _linked(prints[forming], options)
+    labels = _merged(prints[forming], _linked(prints[forming], options), options.least)
     centroids = _centroids(prints[forming], labels)
     if options.least < len(centroids):
         centroids = _without_strays(centroids, prints, clean_s, options.least)
@@ -74,6 +78,19 @@ def _linked(prints: Prints, options: SpeakerOptions) -> NDArray[np.intp]:
     if wanted != labels.max():
         labels = fcluster(tree, wanted, criterion="maxclust")
     return np.asarray(labels, np.intp) - 1
+
+
+def _merged(prints: Prints, labels: NDArray[np.intp], least: int) -> NDArray[np.intp]:
+    """The labels, with groups of one voice made one: the most alike first."""
+    while labels.max() + 1 > max(least, 1):
+        centroids = _centroids(prints, labels)
+        alike = np.triu(centroids @ centroids.T, 1)
+        one, other = np.unravel_index(alike.argmax(), alike.shape)
+        if alike[one, other] < ONE_VOICE:
+            break
+        labels = np.where(labels == other, one, labels)
+        labels = labels - (labels > other)
+    return labels
 
 
 def _centroids(prints: Prints, labels: NDArray[np.intp]) -> Prints:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from myna.engines.contract import SpeakerOptions, Voiceprint
+from myna.engines.contract import SAMPLE_RATE_HZ, SpeakerOptions, Voiceprint
 from myna.engines.diarizer.clustering import SAME, Prints, cluster, nearest, recognised
 from myna.engines.diarizer.frames import STEP_FRAMES, STEP_SAMPLES, WINDOW_FRAMES, seconds
 from myna.engines.diarizer.hearing import HeardWindow
@@ -16,8 +16,10 @@ from myna.engines.diarizer.turns import joined, turns_in
 from myna.text.transcript import Turn
 
 LONGEST_S = 2 * 3600.0
-"""Average linkage needs memory by the square of the chunks; longer recordings are told apart by the
-live rule."""
+"""Average linkage needs memory by the square of the chunks; what comes later in a recording is told
+apart by the live rule."""
+_FIRST_WINDOWS = 12
+"""What a live following clusters before it tells anything: a minute."""
 _OPENING_S = 1.0
 """Clean speech with which an unknown voice becomes a speaker."""
 _REFERENCE_S = 4.0
@@ -69,13 +71,13 @@ class Whole:
 
     def finish(self) -> None:
         """Cluster all chunks."""
-        if len(self._windows) * STEP_SAMPLES / 16_000 > LONGEST_S:
-            labels = self._by_the_live_rule()
-        else:
-            labels = self._clustered()
+        speakers = Speakers(self._options)
+        known = round(LONGEST_S * SAMPLE_RATE_HZ / STEP_SAMPLES)
+        labels = speakers.meet(self._windows[:known])
+        labels += [speakers.labels(window) for window in self._windows[known:]]
         assembly = Assembly()
-        for window, speakers in zip(self._windows, labels, strict=True):
-            self._turns += assembly.add(window, speakers)
+        for window, spoken in zip(self._windows, labels, strict=True):
+            self._turns += assembly.add(window, spoken)
         self._turns = joined([*self._turns, *assembly.rest()])
         self.settled_s = float("inf")
 
@@ -84,42 +86,35 @@ class Whole:
         taken, self._turns = self._turns, []
         return taken
 
-    def _by_the_live_rule(self) -> list[Labels]:
-        speakers = Speakers(self._options)
-        return [speakers.labels(window) for window in self._windows]
-
-    def _clustered(self) -> list[Labels]:
-        chunks = [chunk for window in self._windows for chunk in window.chunks]
-        prints = [chunk.print for chunk in chunks if chunk.print is not None]
-        if not prints:
-            return [np.full(len(window.chunks), -1, np.intp) for window in self._windows]
-        clean_s = [chunk.chunk.clean_s for chunk in chunks if chunk.print is not None]
-        stacked = np.stack(prints)
-        centroids = cluster(stacked, np.array(clean_s), self._options)
-        numbers = _numbers(centroids, self._options)
-        flat = iter(numbers[nearest(stacked, centroids)].tolist())
-        return [
-            np.array([-1 if one.print is None else next(flat) for one in window.chunks], np.intp)
-            for window in self._windows
-        ]
-
 
 class Live:
-    """Tells turns as windows come. A speaker that was told is never renamed."""
+    """Tells turns as windows come. A speaker that was told is never renamed.
+
+    The first minute is clustered as a whole, since people who greet each other say too little to be
+    known by; a recording that is no longer gets the turns that `Whole` would tell.
+    """
 
     def __init__(self, options: SpeakerOptions) -> None:
         self.settled_s = 0.0
         self._speakers = Speakers(options)
         self._assembly = Assembly()
+        self._first: list[HeardWindow] | None = []
+        """The windows of the first minute, until they are clustered."""
         self._turns: list[Turn] = []
 
     def add(self, heard: HeardWindow) -> None:
         """Take the next window."""
-        self._turns += self._assembly.add(heard, self._speakers.labels(heard))
-        self.settled_s = self._assembly.settled_s
+        if self._first is None:
+            self._tell(heard, self._speakers.labels(heard))
+            return
+        self._first.append(heard)
+        if len(self._first) >= _FIRST_WINDOWS:
+            self._begin(self._first)
 
     def finish(self) -> None:
         """Tell the last window's second half too."""
+        if self._first is not None:
+            self._begin(self._first)
         self._turns += self._assembly.rest()
         self.settled_s = float("inf")
 
@@ -128,14 +123,57 @@ class Live:
         taken, self._turns = joined(self._turns), []
         return taken
 
+    def _begin(self, windows: list[HeardWindow]) -> None:
+        self._first = None
+        for window, labels in zip(windows, self._speakers.meet(windows), strict=True):
+            self._tell(window, labels)
+
+    def _tell(self, window: HeardWindow, labels: Labels) -> None:
+        self._turns += self._assembly.add(window, labels)
+        self.settled_s = self._assembly.settled_s
+
 
 class Speakers:
-    """Speakers met so far, told apart chunk by chunk in order of time."""
+    """Speakers met so far. Those of the known ones come first, then everybody else."""
 
     def __init__(self, options: SpeakerOptions) -> None:
+        self._options = options
         self._sums: list[Voiceprint] = [one * np.float32(_REFERENCE_S) for one in options.known]
         self._met: set[int] = set()
-        self._most = options.most
+
+    def meet(self, windows: Sequence[HeardWindow]) -> list[Labels]:
+        """A speaker for each chunk of the recording's first windows, from all of them together."""
+        chunks = [one for window in windows for one in window.chunks if one.print is not None]
+        if not chunks:
+            return [np.full(len(window.chunks), -1, np.intp) for window in windows]
+        prints = np.stack([one.print for one in chunks if one.print is not None])
+        clean_s = np.array([one.chunk.clean_s for one in chunks])
+        centroids = cluster(prints, clean_s, self._options)
+        numbers = self._numbers(centroids)
+        nearest_to = nearest(prints, centroids)
+        for place, number in enumerate(numbers):
+            weight = np.float32(clean_s[nearest_to == place].sum())
+            self._sums[number] += centroids[place] * weight
+        self._met.update(numbers)
+        flat = iter(nearest_to.tolist())
+        return [
+            np.array(
+                [-1 if one.print is None else numbers[next(flat)] for one in window.chunks],
+                np.intp,
+            )
+            for window in windows
+        ]
+
+    def _numbers(self, centroids: Prints) -> list[int]:
+        """The number of each speaker: a known one's place, or the next behind all others."""
+        matches = recognised(centroids, self._options.known)
+        numbers: list[int] = []
+        for place in range(len(centroids)):
+            if place not in matches:
+                matches[place] = len(self._sums)
+                self._sums.append(np.zeros_like(centroids[place]))
+            numbers.append(matches[place])
+        return numbers
 
     def labels(self, window: HeardWindow) -> Labels:
         """A speaker for each of the window's chunks.
@@ -153,7 +191,7 @@ class Speakers:
 
     def _label(self, print_: Voiceprint, clean_s: float) -> int:
         speaker, alike = self._nearest(print_, range(len(self._sums)))
-        full = self._most is not None and len(self._met) >= self._most
+        full = self._options.most is not None and len(self._met) >= self._options.most
         if alike >= SAME and (speaker in self._met or not full):
             self._sums[speaker] += print_ * np.float32(clean_s)
         elif clean_s >= _OPENING_S and not full:
@@ -173,10 +211,3 @@ class Speakers:
         alike = voices @ print_ / np.linalg.norm(voices, axis=1)
         best = int(alike.argmax())
         return among[best], float(alike[best])
-
-
-def _numbers(centroids: Prints, options: SpeakerOptions) -> Labels:
-    """The number of each speaker: a known one's place, or one behind all known ones."""
-    matches = recognised(centroids, options.known)
-    behind = len(options.known)
-    return np.array([matches.get(one, behind + one) for one in range(len(centroids))], np.intp)
