@@ -46,11 +46,14 @@ MAY_IMPORT: dict[str, set[str]] = {
     "engines.tonecode": {"engines.contract"},
     # Beside each other, and blind to each other.
     "audio": {"engines.contract", "errors"},
-    "store": {"engines.contract"},
+    "conversion": set(),
+    "store": {"conversion", "engines.contract"},
     "engines.fake": ENGINE | {"engines.tonecode"},
+    "engines.fake_diarizer": ENGINE | {"engines.tonecode"},
     "engines.piper": ENGINE | {"engines.espeak_text", "engines.sessions"},
     "engines.kokoro": ENGINE | {"engines.espeak_text", "engines.sessions"},
     "engines.whisper": ENGINE,
+    "engines.diarizer": ENGINE | {"engines.sessions"},
     # The heart, and the edge around it.
     "scheduling": {"audio", "text", "engines.contract", "errors"},
     "auth": {"errors"},
