@@ -26,6 +26,7 @@ import accuracy
 import lifecycle
 import scenarios
 from audio import SENTENCES, Clip, Library, from_folder, from_speech
+from departure import departure
 from fairness import fairness
 from load import Refused
 from processes import RESULTS
@@ -42,6 +43,7 @@ SCENARIOS: dict[str, Callable[[Bench], None]] = {
     "load": scenarios.load,
     "file": scenarios.long_file,
     "fairness": fairness,
+    "departure": departure,
     "speech": speech,
 }
 ACCURACY = "accuracy"

@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, suppress
+from typing import Any
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
@@ -24,6 +25,8 @@ from myna.api.spool import Spool
 from myna.auth import Keyring
 from myna.errors import BadRequest, MethodNotAllowed, MynaError, NotFound, Unauthorized
 from myna.loading import Loader, ModelPlan
+from myna.machine import give_back_freed_memory
+from myna.quiet import give_back_when_quiet
 from myna.scheduling.residents import Residents
 from myna.settings import Settings
 from myna.telemetry import Telemetry
@@ -57,12 +60,14 @@ def create_app(
     async def lifespan(_: FastAPI) -> AsyncGenerator[None]:
         threads = ThreadPoolExecutor(plan.front_threads, thread_name_prefix="myna-front")
         loading = asyncio.create_task(_load(shared, Loader(settings, plan, threads), on_failure))
+        tidying = asyncio.create_task(_tidy(shared))
         try:
             yield
         finally:
-            loading.cancel()
-            with suppress(asyncio.CancelledError):
-                await loading
+            for task in (tidying, loading):
+                task.cancel()
+                with suppress(asyncio.CancelledError):
+                    await task
             if shared.residents is not None:
                 await asyncio.to_thread(shared.residents.close)
             threads.shutdown(wait=False, cancel_futures=True)
@@ -107,6 +112,14 @@ async def _load(
             on_failure(error)
         return
     _log.info("ready after %.1f s", time.perf_counter() - started_s)
+
+
+def _tidy(shared: Context) -> Coroutine[Any, Any, None]:
+    return give_back_when_quiet(
+        lambda: shared.residents.served if shared.residents else 0,
+        lambda: shared.residents.present if shared.residents else 0,
+        give_back_freed_memory,
+    )
 
 
 class _Gate:

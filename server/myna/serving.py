@@ -29,7 +29,8 @@ def run(settings: Settings) -> None:
     """
     configure_logging(settings.log_level)
     listening = _bind(settings.host, settings.port)
-    keep_freed_memory()
+    if not keep_freed_memory():
+        _log.info("this system's malloc has no setting for it: freed memory is not kept for reuse")
     models = plan(settings)
     names = ", ".join(model.id for model in (*models.stt, *models.tts)) or "no model"
     _log.info("Myna %s: %s on %d threads", __version__, names, models.threads)

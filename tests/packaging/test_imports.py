@@ -37,6 +37,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "errors": set(),
     "settings": set(),
     "machine": set(),
+    "quiet": set(),
     "text": {"errors"},
     "engines": set(),
     "engines.contract": {"text.transcript"},
@@ -62,7 +63,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     # The top: what puts the parts together, and what starts that.
     "loading": PARTS,
     "planning": PARTS | {"loading"},
-    "app": PARTS | {"loading"},
+    "app": PARTS | {"loading", "machine", "quiet"},
     "local": PARTS | {"loading", "machine", "planning"},
     "serving": {"app", "machine", "planning", "settings", "telemetry"},
     "settings_docs": {"settings"},

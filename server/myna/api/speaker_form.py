@@ -37,6 +37,8 @@ class SpeakerForm:
     most: int | None = None
     labels: bool = False
     """Whether text, srt and vtt name the speakers."""
+    live: bool = False
+    """Whether segments are sent as they become final."""
 
 
 def read(form: Form) -> SpeakerForm:
@@ -74,8 +76,6 @@ async def begin(
     asked: SpeakerForm,
     transcription: TranscriptionService,
     diarization: DiarizationService,
-    *,
-    live: bool,
     caller: str,
 ) -> Hearing:
     """Take the known speakers' voices, and begin with a recording.
@@ -90,7 +90,7 @@ async def begin(
         if voice is None:
             refuse(_REFERENCES, f"{_REFERENCES}: nobody speaks in the recording of {name!r}.")
         known.append(voice)
-    options = SpeakerOptions(asked.least, asked.most, tuple(known), live)
+    options = SpeakerOptions(asked.least, asked.most, tuple(known), asked.live)
     return diarization.begin(options, asked.names, caller)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import cast
 
 from myna.api import speaker_form
@@ -24,7 +24,6 @@ _WITHOUT_TIMES = frozenset({"json", "text"})
 """Formats that show no times: Whisper writes them faster, and no less exactly, without any."""
 _LABELLED = frozenset({"text", "srt", "vtt"})
 """Formats that can name the speakers, with `speaker_labels`."""
-_LEAST_SPEECH_S = 0.1
 _LEAST_WINDOW_S = 5.0
 """`server_vad` with its usual 200 ms would cut between words; Whisper needs more than one."""
 _CHUNKING = {"type", "threshold", "prefix_padding_ms", "silence_duration_ms"}
@@ -147,6 +146,8 @@ def _each(form: Form, name: str, allowed: tuple[str, ...]) -> list[str]:
 def _speakers(form: Form, model: str, format_: str, task: Task) -> SpeakerForm | None:
     """Who speaks is found out where the answer shows it: json and plain text do not."""
     asked = speaker_form.read(form)
+    if form.boolean("stream") and format_ == "diarized_json":
+        asked = replace(asked, live=True)
     cues = model in DIARIZE_NAMES and format_ in {"srt", "vtt"}
     shown = format_ == "diarized_json" or cues or (asked.labels and format_ in _LABELLED)
     return asked if shown and task == "transcribe" else None
@@ -189,7 +190,7 @@ def _cutting(form: Form) -> Cutting:
     """`auto` and nothing are our own choice of windows; `server_vad` is done as asked."""
     strategy = form.nested("chunking_strategy")
     if strategy is None or strategy == "auto":
-        return Cutting(least_speech_s=_LEAST_SPEECH_S)
+        return Cutting()
     if isinstance(strategy, str) or strategy.get("type") != "server_vad":
         raise _bad_chunking("must be `auto` or an object with type `server_vad`")
     if unknown := set(strategy) - _CHUNKING:
@@ -199,7 +200,6 @@ def _cutting(form: Form) -> Cutting:
         lead_s=_bounded(strategy, "prefix_padding_ms", 300, 0, 10_000) / 1000,
         pause_s=_bounded(strategy, "silence_duration_ms", 200, 0, 30_000) / 1000,
         least_window_s=_LEAST_WINDOW_S,
-        least_speech_s=_LEAST_SPEECH_S,
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, AsyncIterator
 from functools import partial
 
 from fastapi import APIRouter, Request
@@ -12,13 +12,15 @@ from myna.api import speaker_form, transcription_form
 from myna.api.admission import admitted, leaving
 from myna.api.context import Context, caller, context
 from myna.api.forms import Form
+from myna.api.head_start import HeadStart
 from myna.api.json_form import read_json_form
 from myna.api.multipart import read_form
 from myna.api.names import LISTS_LANGUAGES, counts_duration
 from myna.api.responses import DONE, LiveStream, event, primed, unless_gone
 from myna.api.transcription_form import TranscriptionForm
 from myna.errors import BadRequest, MynaError, envelope
-from myna.scheduling.diarization import DiarizationService
+from myna.scheduling.ahead import Ahead
+from myna.scheduling.diarization import Hearing
 from myna.scheduling.residents import Residents
 from myna.scheduling.transcription import Bounds, Progress, Transcription, TranscriptionService
 from myna.text.formats import delta_event, done_event, render, segment_event, segment_id
@@ -88,13 +90,13 @@ async def _answer(request: Request, task: Task) -> Response:
     place = await admitted(request, residents.stt.admission, shared.settings.max_upload_bytes)
     form = None
     streaming = False
-    try:
-        form = await _form(request, shared)
+
+    def choose(form: Form) -> tuple[TranscriptionService, TranscriptionForm]:
         model = request.path_params.get("deployment") or form.text("model")
         if not model:
             raise BadRequest("you must provide a model parameter", param="model")
         service = residents.transcriber(model, strict=shared.settings.strict).service
-        asked = transcription_form.read(
+        return service, transcription_form.read(
             form,
             model=model,
             task=task,
@@ -102,60 +104,56 @@ async def _answer(request: Request, task: Task) -> Response:
             beam_size=shared.settings.beam_size,
             strict=shared.settings.strict,
         )
-        bounds = Bounds(caller(request), shared.settings.request_timeout_s or None)
-        diarization = _diarization(residents, asked)
-        opening = partial(_opened, service, diarization, asked, bounds)
+
+    bounds = Bounds(caller(request), shared.settings.request_timeout_s or None)
+    start = HeadStart(choose, partial(_hearing, residents, bounds), bounds)
+    try:
+        form = await _form(request, shared, start)
+        service, asked = choose(form)
         if asked.stream:
-            source = leaving(_events(form, service, asked, opening), place)
+            source = leaving(_events(form, service, asked, start), place)
             events = await unless_gone(request, primed(source))
             streaming = True
             return LiveStream(events, media_type="text/event-stream; charset=utf-8")
-        return await unless_gone(request, _whole(service, asked, opening))
+        return await unless_gone(request, _whole(service, asked, start))
     finally:
         if not streaming:
             place.leave()
+            await start.close()
             if form is not None:
                 await form.close()
 
 
-async def _form(request: Request, shared: Context) -> Form:
-    is_json = request.headers.get("content-type", "").startswith("application/json")
-    return await (read_json_form if is_json else read_form)(
-        request.stream(),
+async def _form(request: Request, shared: Context, start: HeadStart) -> Form:
+    stream, limit_bytes = request.stream(), shared.settings.max_upload_bytes
+    if request.headers.get("content-type", "").startswith("application/json"):
+        return await read_json_form(
+            stream, request.headers, limit_bytes=limit_bytes, spool=shared.spool
+        )
+    return await read_form(
+        stream,
         request.headers,
-        limit_bytes=shared.settings.max_upload_bytes,
+        limit_bytes=limit_bytes,
         spool=shared.spool,
+        arriving=start.begin,
     )
 
 
-def _diarization(residents: Residents, asked: TranscriptionForm) -> DiarizationService | None:
-    """What tells speakers apart, where that was asked for."""
+async def _hearing(
+    residents: Residents, bounds: Bounds, service: TranscriptionService, asked: TranscriptionForm
+) -> Hearing | None:
+    """What tells the speakers apart, where somebody wants to know."""
     if asked.speakers is None:
         return None
-    return residents.diarizer("speaker_labels" if asked.speakers.labels else "response_format")
-
-
-async def _opened(
-    service: TranscriptionService,
-    diarization: DiarizationService | None,
-    asked: TranscriptionForm,
-    bounds: Bounds,
-) -> Transcription:
-    hearing = None
-    if asked.speakers is not None and diarization is not None:
-        live = asked.stream and asked.format == "diarized_json"
-        hearing = await speaker_form.begin(
-            asked.speakers, service, diarization, live=live, caller=bounds.caller
-        )
-    return await service.open(asked.file.fd, asked.options, asked.cutting, bounds, hearing)
+    return await speaker_form.begin(
+        asked.speakers, service, residents.diarizer("response_format"), bounds.caller
+    )
 
 
 async def _whole(
-    service: TranscriptionService,
-    asked: TranscriptionForm,
-    opening: Callable[[], Awaitable[Transcription]],
+    service: TranscriptionService, asked: TranscriptionForm, start: HeadStart
 ) -> Response:
-    transcription = await opening()
+    transcription = await start.finish(service, asked)
     transcript = await transcription.run()
     # In a thread, as an hour of words is megabytes of JSON.
     rendered = await service.call(
@@ -177,7 +175,7 @@ async def _events(
     form: Form,
     service: TranscriptionService,
     asked: TranscriptionForm,
-    opening: Callable[[], Awaitable[Transcription]],
+    start: HeadStart,
 ) -> AsyncGenerator[bytes]:
     """Deltas as windows finish, with diarized_json a segment behind each, one `done` with the whole
     text, `[DONE]`.
@@ -186,9 +184,11 @@ async def _events(
     """
     begun = False
     try:
-        transcription = await opening()
-        diarized = asked.format == "diarized_json"
-        said = _segments(transcription) if diarized else _deltas(transcription, asked.logprobs)
+        transcription = await start.finish(service, asked)
+        if asked.format == "diarized_json":
+            said = _segments(transcription)
+        else:
+            said = _deltas(transcription, logprobs=asked.logprobs)
         async for block in said:
             begun = True
             yield block
@@ -207,10 +207,11 @@ async def _events(
             raise
         yield event(envelope(error))
     finally:
+        await start.close()
         await form.close()
 
 
-async def _segments(transcription: Transcription) -> AsyncIterator[bytes]:
+async def _segments(transcription: Transcription | Ahead) -> AsyncIterator[bytes]:
     """What each speaker says, as it becomes final: its text, then all about it. Joined, the deltas
     are the text of `done`."""
     number = 0
@@ -224,7 +225,7 @@ async def _segments(transcription: Transcription) -> AsyncIterator[bytes]:
             yield event(segment_event(number, segment))
 
 
-async def _deltas(transcription: Transcription, logprobs: bool) -> AsyncIterator[bytes]:  # noqa: FBT001
+async def _deltas(transcription: Transcription | Ahead, *, logprobs: bool) -> AsyncIterator[bytes]:
     """The text as it becomes final; joined, the deltas are the text of `done`."""
     begun = False
     held = ""

@@ -80,7 +80,7 @@ class Cutting:
     """A pause this long ends a window."""
     longest_s: float = 30.0
     """Whisper's window."""
-    least_speech_s: float = 0.0
+    least_speech_s: float = 0.1
     """A window with less speech than this is dropped as a click."""
     least_window_s: float = 0.0
     """A window shorter than this goes on over a pause of less than `LONG_PAUSE_S`: alone, a single

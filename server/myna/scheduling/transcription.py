@@ -8,6 +8,7 @@ from collections import deque
 from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, replace
+from threading import BoundedSemaphore
 from typing import Any, TypeVar
 
 from myna.audio.decode import Decoder, PcmStream
@@ -31,6 +32,8 @@ T = TypeVar("T")
 _LOOKAHEAD = 16
 """Windows of one request that may wait or run at once: enough to fill batches, few enough that an
 hour of audio is never in memory."""
+_UPLOADING = 4
+"""Uploads that are transcribed while they arrive; others are when they are complete."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +75,9 @@ class TranscriptionService:
         self._decoder = decoder
         self._speech = speech
         self._threads = threads
+        self.uploading = BoundedSemaphore(_UPLOADING)
+        """Transcriptions of files that are still being uploaded: each may hold a thread while it
+        waits for its client."""
 
     async def open(
         self,
@@ -79,13 +85,15 @@ class TranscriptionService:
         options: DecodingOptions,
         cutting: Cutting,
         bounds: Bounds = _UNBOUNDED,
+        growth: int | None = None,
         hearing: Hearing | None = None,
     ) -> Transcription:
-        """Begin with the media file behind `fd`, which stays the caller's. `hearing` tells its
-        speakers apart; it needs word timestamps, and is the transcription's from here on."""
+        """Begin with the media file behind `fd`; `growth` tells when a file that is not complete
+        has grown (see `Decoder.open`). Both stay the caller's. `hearing` tells its speakers apart;
+        it needs word timestamps, and is the transcription's from here on."""
         prompt_tokens = await self.call(lambda: self.engine.prompt_tokens(options))
         listener = hearing.hear if hearing else None
-        stream = WindowStream(await self.decoded(fd), self._speech(), cutting, listener)
+        stream = WindowStream(await self.decoded(fd, growth), self._speech(), cutting, listener)
         return Transcription(self, stream, options, prompt_tokens, bounds, hearing)
 
     async def call(self, function: Callable[[], T]) -> T:
@@ -97,16 +105,17 @@ class TranscriptionService:
         await self.call(lambda: self.engine.prepare(job))
         return await self.workers.outcome(self.workers.submit(ticket, job))
 
-    def _opened(self, own: int) -> PcmStream:
+    def _opened(self, own: Sequence[int]) -> PcmStream:
         try:
-            return self._decoder.open(own)
+            return self._decoder.open(*own)
         finally:
-            os.close(own)
+            for fd in own:
+                os.close(fd)
 
-    async def decoded(self, fd: int) -> PcmStream:
-        """The audio of the media file behind `fd`, which stays the caller's."""
-        # A descriptor of our own: the caller may close his while the thread is still opening it.
-        own = os.dup(fd)
+    async def decoded(self, fd: int, growth: int | None = None) -> PcmStream:
+        """The audio of the media file behind `fd`. Arguments are those of `open`."""
+        # Descriptors of our own: the caller may close his while the thread is still opening it.
+        own = [os.dup(each) for each in (fd, growth) if each is not None]
         opening = asyncio.ensure_future(self.call(lambda: self._opened(own)))
         try:
             return await asyncio.shield(opening)
