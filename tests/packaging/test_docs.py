@@ -22,7 +22,13 @@ from myna.settings import Settings
 from myna.settings_docs import settings_page
 from myna.store.cards import Catalogue
 
-TEXTS = ("README.md", "docs/api.md", "docs/models.md", "docs/deployment.md")
+TEXTS = (
+    "README.md",
+    "docs/api.md",
+    "docs/models.md",
+    "docs/deployment.md",
+    "docs/diarization.md",
+)
 
 
 def test_the_settings_page_is_what_the_declaration_says(root: Path) -> None:
@@ -68,7 +74,7 @@ def test_the_api_page_has_every_place_where_the_routes_answer(root: Path) -> Non
 def form_fields() -> set[str]:
     """The names that the transcription routes ask a form for."""
     found: set[str] = set()
-    for name in ("transcriptions", "transcription_form"):
+    for name in ("transcriptions", "transcription_form", "speaker_form"):
         file = Path(myna.api.__path__[0]) / f"{name}.py"
         for call in ast.walk(ast.parse(file.read_text("utf-8"))):
             if not isinstance(call, ast.Call):
@@ -109,7 +115,7 @@ def test_the_api_page_has_every_status_that_is_sent(root: Path) -> None:
 
 def test_the_models_page_has_every_card_with_its_licence(root: Path) -> None:
     page = (root / "docs" / "models.md").read_text("utf-8")
-    documented = set(re.findall(r"^\| `([^`]+)` \|.*\| (\d+) MB \| (\S+) \|$", page, re.MULTILINE))
+    documented = set(re.findall(r"^\| `([^`]+)` \|.*\| (\d+) MB \| ([^|]+) \|$", page, re.MULTILINE))
     cards = Catalogue.load(root / "models")
     assert documented == {(card.id, f"{card.bytes / 1e6:.0f}", card.licence) for card in cards}
 
