@@ -115,7 +115,9 @@ def test_the_api_page_has_every_status_that_is_sent(root: Path) -> None:
 
 def test_the_models_page_has_every_card_with_its_licence(root: Path) -> None:
     page = (root / "docs" / "models.md").read_text("utf-8")
-    documented = set(re.findall(r"^\| `([^`]+)` \|.*\| (\d+) MB \| ([^|]+) \|$", page, re.MULTILINE))
+    documented = set(
+        re.findall(r"^\| `([^`]+)` \|.*\| (\d+) MB \| ([^|]+) \|$", page, re.MULTILINE)
+    )
     cards = Catalogue.load(root / "models")
     assert documented == {(card.id, f"{card.bytes / 1e6:.0f}", card.licence) for card in cards}
 

@@ -173,7 +173,8 @@ def _text(transcript: Transcript, wish: _Wish) -> Rendered:
         return Rendered(_utf8(transcript.text + "\n"), TEXT_TYPE)
     parts = groupby(transcript.segments, key=lambda segment: segment.speaker)
     said = ((who, "".join(each.text for each in segments).strip()) for who, segments in parts)
-    return Rendered(_utf8("".join(f"{who}: {text}\n" for who, text in said if text)), TEXT_TYPE)
+    lines = "".join(f"{who}: {text}\n" for who, text in said if text)
+    return Rendered(_utf8(lines or "\n"), TEXT_TYPE)
 
 
 def _srt(transcript: Transcript, wish: _Wish) -> Rendered:
