@@ -22,6 +22,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+
 from myna.audio.overlap import OverlappingWindows
 from myna.engines.contract import SpeakerOptions
 from myna.engines.diarizer import SpeakerDiarizer
