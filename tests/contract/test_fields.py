@@ -133,6 +133,12 @@ STRICTLY_REFUSED = [
         400,
         {"code": "invalid_value", "param": "chunking_strategy"},
     ),
+    (
+        "a prompt for diarization",
+        {"model": "gpt-4o-transcribe-diarize", "chunking_strategy": "auto", "prompt": "Hello."},
+        400,
+        {"param": "prompt"},
+    ),
     ("a language beyond the model's own", {"language": "de"}, 400, {"param": "language"}),
     ("the name of a speech model", {"model": "tts-1"}, 400, {"param": "model"}),
 ]

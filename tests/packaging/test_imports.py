@@ -146,6 +146,11 @@ def test_engines_under_the_gpl_are_not_loaded_until_one_is_chosen() -> None:
     assert not loaded & {"piper", "espeakng_loader", "phonemizer", "kokoro_onnx"}
 
 
+def test_what_tells_speakers_apart_is_not_loaded_until_somebody_asks() -> None:
+    loaded = loaded_after("import myna.serving, myna.local, myna.conversion")
+    assert not loaded & {"scipy", "kaldi_native_fbank", "torch", "onnx"}
+
+
 def test_the_command_line_starts_without_the_heavy_libraries() -> None:
     heavy = {"av", "ctranslate2", "fastapi", "faster_whisper", "huggingface_hub", "onnxruntime"}
     assert not loaded_after("import myna.cli") & heavy

@@ -108,13 +108,25 @@ def _format(form: Form, model: str, task: Task, *, strict: bool) -> ResponseForm
             param="response_format",
             code="unsupported_value",
         )
-    if strict and model in DIARIZE_NAMES and form.nested("chunking_strategy") is None:
+    if strict and model in DIARIZE_NAMES:
+        _refuse_for_speakers(form)
+    return cast("ResponseFormat", asked)
+
+
+def _refuse_for_speakers(form: Form) -> None:
+    """What the hosted diarizing model does not do without, or not at all."""
+    if form.nested("chunking_strategy") is None:
         raise BadRequest(
             "chunking_strategy is required for diarization models",
             param="chunking_strategy",
             code="invalid_value",
         )
-    return cast("ResponseFormat", asked)
+    if form.text("prompt"):
+        raise BadRequest(
+            "prompt is not supported for diarization models; leave it out.",
+            param="prompt",
+            code="unsupported_value",
+        )
 
 
 def _granularities(form: Form, format_: str, *, strict: bool) -> frozenset[Granularity]:

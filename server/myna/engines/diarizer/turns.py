@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from myna.engines.diarizer.chunks import runs
-from myna.engines.diarizer.frames import STEP_FRAMES, WINDOW_FRAMES, seconds
+from myna.engines.diarizer.frames import WINDOW_FRAMES, seconds
 from myna.engines.diarizer.hearing import HeardWindow
 from myna.text.transcript import Turn
 
@@ -58,11 +58,6 @@ def joined(pieces: Iterable[Turn]) -> list[Turn]:
             found += [] if before is None else [before]
             last[turn.speaker] = turn
     return sorted([*found, *last.values()], key=lambda turn: (turn.start_s, turn.speaker))
-
-
-def step_of(window: int) -> tuple[int, int]:
-    """The frames that no later window covers, once this window has been heard: first, length."""
-    return window * STEP_FRAMES, STEP_FRAMES
 
 
 def _elected(
