@@ -62,6 +62,13 @@ class Settings(BaseSettings):
         description="Most custom voices to keep, and as many consents of up to 10 MiB each; beyond "
         "it the answer is 400. 0 for none.",
     )
+    diarize: str = Field(
+        "auto",
+        description="Model that tells speakers apart: a card's id, a folder, `fake`, or `none`. "
+        "`auto` takes `speakers-campplus` where the extra myna[diarize] is installed and its files "
+        "are there or can be had, and goes on without where not; with `--stt fake` it takes "
+        "`fake`. It is loaded by the first request that wants it.",
+    )
     models_dir: Path | None = Field(
         None, description="Folder of model cards; default: the cards that come with Myna."
     )

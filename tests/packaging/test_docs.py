@@ -34,7 +34,10 @@ TEXTS = (
     "README.md",
     *(
         f"docs/{name}.md"
-        for name in ("api", "models", "voices", "realtime", "deployment", "testing")
+        for name in (
+            *("api", "models", "voices", "realtime", "diarization"),
+            *("deployment", "testing"),
+        )
     ),
 )
 
@@ -88,7 +91,7 @@ def test_the_api_page_has_every_place_where_the_routes_answer(root: Path) -> Non
 def form_fields() -> set[str]:
     """The names that the transcription routes ask a form for."""
     found: set[str] = set()
-    for name in ("transcriptions", "transcription_form"):
+    for name in ("transcriptions", "transcription_form", "speaker_form"):
         file = Path(myna.api.__path__[0]) / f"{name}.py"
         for call in ast.walk(ast.parse(file.read_text("utf-8"))):
             if not isinstance(call, ast.Call):
@@ -146,7 +149,9 @@ def test_the_testing_page_has_every_fault_and_everything_that_a_test_can_call(ro
 
 def test_the_models_page_has_every_card_with_its_licence(root: Path) -> None:
     page = (root / "docs" / "models.md").read_text("utf-8")
-    documented = set(re.findall(r"^\| `([^`]+)` \|.*\| (\d+) MB \| (\S+) \|$", page, re.MULTILINE))
+    documented = set(
+        re.findall(r"^\| `([^`]+)` \|.*\| (\d+) MB \| ([^|]+) \|$", page, re.MULTILINE)
+    )
     cards = Catalogue.load(root / "models")
     assert documented == {(card.id, f"{card.bytes / 1e6:.0f}", card.licence) for card in cards}
 
