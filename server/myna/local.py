@@ -70,7 +70,7 @@ def transcribe_files(settings: Settings, job: TranscribeJob) -> None:
     )
     if not settings.stt:
         raise ValueError("no speech-to-text model: --stt is none")
-    with _loaded(settings.model_copy(update={"tts": ()})) as residents:
+    with _loaded(settings.model_copy(update={"tts": (), "diarize": "none"})) as residents:
         service = residents.stt.residents[0].service
         if job.translate and not service.engine.translates:
             raise BadRequest(f"The model {service.engine.name} cannot translate.")

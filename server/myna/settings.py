@@ -62,6 +62,13 @@ class Settings(BaseSettings):
         description="Most custom voices to keep, and as many consents of up to 10 MiB each; beyond "
         "it the answer is 400. 0 for none.",
     )
+    diarize: str = Field(
+        "auto",
+        description="Model that tells speakers apart: a card's id, a folder, `fake`, or `none`. "
+        "`auto` takes `speakers-campplus` where the extra myna[diarize] is installed and its files "
+        "are there or can be had, and goes on without where not; with `--stt fake` it takes "
+        "`fake`. It is loaded by the first request that wants it.",
+    )
     models_dir: Path | None = Field(
         None, description="Folder of model cards; default: the cards that come with Myna."
     )
@@ -138,6 +145,18 @@ class Settings(BaseSettings):
         "answered 503 with `retry-after`. A long file only counts with what it has queued so far, "
         "a few minutes at most.",
     )
+    max_sessions: int = Field(
+        64,
+        ge=1,
+        description="Most live transcription sessions at once; beyond it the handshake is answered "
+        "503 with `retry-after`. Those that are spoken to at the same time share the machine.",
+    )
+    max_session_s: float = Field(
+        3600.0,
+        ge=0,
+        description="Longest time in seconds that one session stays open; then it ends with the "
+        "error `session_expired`. 0 for no limit.",
+    )
     request_timeout_s: float = Field(
         3600.0,
         ge=0,
@@ -171,6 +190,12 @@ class Settings(BaseSettings):
     )
     cors_origins: Names = Field(
         ("*",), description="Web origins that may call the server; `none` for no CORS headers."
+    )
+    testing: bool = Field(
+        False,
+        description="For tests of other software only: faults on demand, scripted transcripts for "
+        "the fake engine, and a list of the requests that came. Whoever reaches the server can "
+        "make it fail.",
     )
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         "info", description="How much is logged; keys and what was said never are."

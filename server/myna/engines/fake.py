@@ -14,6 +14,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from myna.audio.encode import to_pcm, wav_header
 from myna.engines.contract import (
     SAMPLE_RATE_HZ,
     DecodingOptions,
@@ -23,7 +24,7 @@ from myna.engines.contract import (
     WindowJob,
     WindowResult,
 )
-from myna.engines.tonecode import SILENCE_RMS, Spoken, decode, encode
+from myna.engines.tonecode import SENTENCE_ENDS, SILENCE_RMS, Spoken, decode, encode
 from myna.text.transcript import Segment, TokenLogprob, Word
 
 _VOICES = (
@@ -38,7 +39,6 @@ _WHISPER_CODES = (
     "haw ln ha ba jw su yue"
 )
 
-_SENTENCE_ENDS = (".", "!", "?", "。", "！", "？", "।")
 _LONGEST_SEGMENT_S = 10.0
 
 
@@ -136,6 +136,12 @@ class FakeTranscriber:
         return WindowResult(segments, job.options.language or "en")
 
 
+def recording(text: str) -> bytes:
+    """The text as a WAV file in which `FakeTranscriber` hears it."""
+    samples = 0.2 * np.concatenate(list(encode(text, SAMPLE_RATE_HZ)))
+    return wav_header(SAMPLE_RATE_HZ) + to_pcm(samples).tobytes()
+
+
 def _placeholder(samples: Samples) -> list[Spoken]:
     """Words for sound that is no code, spread evenly over where it is."""
     frame = SAMPLE_RATE_HZ // 50
@@ -158,7 +164,7 @@ def _sentences(words: Sequence[Spoken]) -> Iterator[list[Spoken]]:
     for word in words:
         part.append(word)
         long = word.end_s - part[0].start_s >= _LONGEST_SEGMENT_S
-        if long or word.text.endswith(_SENTENCE_ENDS):
+        if long or word.text.endswith(SENTENCE_ENDS):
             yield part
             part = []
     if part:
