@@ -57,7 +57,7 @@ def create_app(
         settings,
         Keyring.load(settings.api_keys, settings.api_keys_file),
         Spool(settings.spool_dir, settings.max_spool_bytes),
-        Sessions(settings.max_sessions, threads=max(2, plan.threads)),
+        Sessions(settings.max_sessions, plan.threads),
     )
 
     @asynccontextmanager
