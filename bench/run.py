@@ -34,6 +34,7 @@ from processes import RESULTS
 from report import Report, Row, load_average, machine_facts
 from scenarios import QUICK, Bench, Plan
 from speech import speech
+from speech_text import speech_text
 from subjects import WEIGHTS, Launcher, Server, Worker, baseline, external, myna
 
 HOURS_3 = 3 * 3600.0
@@ -47,6 +48,7 @@ SCENARIOS: dict[str, Callable[[Bench], None]] = {
     "departure": departure,
     "live": live,
     "speech": speech,
+    "speech-text": speech_text,
 }
 ACCURACY = "accuracy"
 

@@ -19,7 +19,15 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from myna import __version__
-from myna.api import health, models, realtime, speech, transcriptions
+from myna.api import (
+    health,
+    models,
+    realtime,
+    speech,
+    transcriptions,
+    voice_consents,
+    voices,
+)
 from myna.api.context import Context
 from myna.api.responses import failure
 from myna.api.spool import Spool
@@ -32,6 +40,7 @@ from myna.realtime.sessions import Sessions
 from myna.realtime.tokens import ClientSecrets
 from myna.scheduling.residents import Residents
 from myna.settings import Settings
+from myna.store.custom_voices import CustomVoices, default_folder
 from myna.telemetry import Telemetry
 
 _log = logging.getLogger("myna.app")
@@ -57,6 +66,7 @@ def create_app(
         settings,
         Keyring.load(settings.api_keys, settings.api_keys_file),
         Spool(settings.spool_dir, settings.max_spool_bytes),
+        CustomVoices(settings.voices_dir or default_folder(), settings.max_custom_voices),
         Sessions(settings.max_sessions, plan.threads),
     )
 
@@ -87,7 +97,7 @@ def create_app(
     )
     app.state.context = shared
     for prefix in PREFIXES:
-        for module in (transcriptions, speech, models, realtime):
+        for module in (transcriptions, speech, voices, voice_consents, models, realtime):
             app.include_router(module.router, prefix=prefix, include_in_schema=prefix == "/v1")
     app.include_router(health.router)
     app.include_router(health.router, prefix="/v1", include_in_schema=False)

@@ -205,8 +205,9 @@ def launch(tmp_path_factory):
     def start(name, *flags, env=None, secrets=()):
         folder = tmp_path_factory.mktemp(name)
         clean = {key: value for key, value in os.environ.items() if not key.startswith("MYNA_")}
-        weights = ["--weights-dir", str(ROOT / "models" / "weights")]
-        command = [sys.executable, "-m", "myna", "serve", "--offline", "--port", "0", *weights]
+        folders = ["--weights-dir", str(ROOT / "models" / "weights")]
+        folders += ["--voices-dir", str(folder / "voices")]
+        command = [sys.executable, "-m", "myna", "serve", "--offline", "--port", "0", *folders]
         with (folder / "log").open("wb") as log:
             process = subprocess.Popen(
                 [*command, *flags], stdout=log, stderr=log, cwd=folder, env=clean | (env or {})

@@ -633,7 +633,7 @@ def test_a_thousand_clients_that_come_and_go_leave_nothing_behind(launch, phrase
     warm_kb = resident_kb(server)
     asyncio.run(visits(1000))
     server.eventually(settled(before), "all sockets are closed")
-    assert server.log.count(" items in ") == 1100
+    server.eventually(lambda: server.log.count(" items in ") == 1100, "all sessions have ended")
     assert resident_kb(server) - warm_kb < 10_000
     with client(server) as peer:
         peer.append(phrase_pcm + quiet(1))

@@ -27,7 +27,10 @@ from myna.settings import Settings
 from myna.settings_docs import settings_page
 from myna.store.cards import Catalogue
 
-TEXTS = ("README.md", "docs/api.md", "docs/models.md", "docs/deployment.md", "docs/realtime.md")
+TEXTS = (
+    "README.md",
+    *(f"docs/{name}.md" for name in ("api", "models", "voices", "realtime", "deployment")),
+)
 
 
 def test_the_settings_page_is_what_the_declaration_says(root: Path) -> None:

@@ -62,6 +62,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         "scheduling",
         "audio",
         "text",
+        "store.custom_voices",
         "engines.contract",
         "errors",
         "auth",

@@ -12,6 +12,7 @@ from myna.errors import Overloaded
 from myna.realtime.sessions import Sessions
 from myna.scheduling.residents import Residents
 from myna.settings import Settings
+from myna.store.custom_voices import CustomVoices
 
 
 @dataclass(slots=True)
@@ -22,6 +23,8 @@ class Context:
     keyring: Keyring
     spool: Spool
     """Where uploads are kept."""
+    custom: CustomVoices
+    """What clients have made."""
     sessions: Sessions
     """Live transcription."""
     residents: Residents | None = None
