@@ -17,8 +17,8 @@ from myna.auth import Keyring
 from myna.engines.contract import Voice
 from myna.engines.fake import FakeSynthesizer
 from myna.errors import BadRequest, EngineFailure
-from myna.scheduling.admission import Admission
 from myna.realtime.sessions import Sessions
+from myna.scheduling.admission import Admission
 from myna.scheduling.residents import Resident, Residents, Shelf
 from myna.settings import Settings
 from myna.store.custom_voices import CustomVoice, CustomVoices
