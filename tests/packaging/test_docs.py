@@ -25,7 +25,14 @@ from myna.store.cards import Catalogue
 from myna.testing import Fault as InjectedFault
 from myna.testing import Myna
 
-TEXTS = ("README.md", "docs/api.md", "docs/models.md", "docs/deployment.md", "docs/testing.md")
+TEXTS = (
+    "README.md",
+    "docs/api.md",
+    "docs/models.md",
+    "docs/deployment.md",
+    "docs/testing.md",
+    "docs/kubernetes.md",
+)
 
 
 def test_the_settings_page_is_what_the_declaration_says(root: Path) -> None:
