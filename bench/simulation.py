@@ -1,7 +1,8 @@
 """Replicas on a simulated clock: the server's own queue and dispatch, and measured service times.
 
-Real are `FairQueue` and `Dispatch`, with the limits of the Whisper engine and the bound on how many
-windows of a request wait at once. Simulated are clients, proxy, the processor's cores and time.
+Real are `FairQueue` and `Dispatch`, with the limits of the Whisper engine, the lengths at which it
+encodes windows, and the bound on how many of a request wait at once. Simulated are clients, proxy,
+the processor's cores and time.
 Left out are uploads, decoding of files and the network: a few per cent on one machine.
 """
 
@@ -17,14 +18,14 @@ from pathlib import Path
 
 import numpy as np
 
+from myna.engines.whisper.windowing import FRAMES_PER_S, Sizing
 from myna.scheduling.dispatch import Batch, Dispatch
 from myna.scheduling.queue import Entry, Ticket
 
-LENGTHS_S = (8.0, 12.0, 16.0, 20.0, 25.0, 30.0)
-"""What a window is encoded at (`myna.engines.whisper.windowing`)."""
-MARGIN_S = 1.0
 WINDOW_S = 27.0
-"""Speech in a window of a long file, which is cut at a pause."""
+"""Audio in a window of a long file, which is cut at a pause."""
+LONGEST_S = 30.0
+"""A recording of that length is one window."""
 LOOKAHEAD = 16
 """Windows of a request that wait or run at once (`myna.scheduling.transcription`)."""
 
@@ -196,9 +197,9 @@ class Replica:
 def windows(audio_s: float) -> Iterator[float]:
     """What a recording's windows are encoded at."""
     while audio_s > 0:
-        speech_s = min(audio_s, WINDOW_S)
-        audio_s -= speech_s
-        yield next(one for one in LENGTHS_S if one >= min(speech_s + MARGIN_S, LENGTHS_S[-1]))
+        window_s = audio_s if audio_s <= LONGEST_S else WINDOW_S
+        audio_s -= window_s
+        yield Sizing().frames(window_s) / FRAMES_PER_S
 
 
 Choose = Callable[[Sequence[Replica], random.Random], Replica]
