@@ -127,7 +127,7 @@ def _spent_s(seconds: float, costs: Costs, *, full: bool) -> float:
     for length_s in windows(seconds):
         most = min(machine.batch_limit, int(machine.batch_limit_s // length_s))
         n = most if full else 1
-        total_s += costs.of(n, n * length_s) / n
+        total_s += costs.of(n, length_s) / n
     return total_s
 
 

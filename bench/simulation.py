@@ -11,7 +11,7 @@ from __future__ import annotations
 import heapq
 import json
 import random
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
@@ -32,26 +32,33 @@ LOOKAHEAD = 16
 
 @dataclass(frozen=True, slots=True)
 class Costs:
-    """Processor seconds of a batch: `base_s + window_s * windows + audio_s * audio-seconds`."""
+    """Core-seconds of a batch: a part for the batch and one for each window, by their length."""
 
-    base_s: float
-    window_s: float
-    audio_s: float
+    by_length: Mapping[float, tuple[float, float]]
+    """Length in seconds to core-seconds for a batch and for each window in it."""
 
     @classmethod
     def measured(cls, file: Path) -> Costs:
-        """The least squares of relative errors over what `service_times.py` has measured."""
+        """For each length, the line closest to what `service_times.py` has measured, by relative
+        error; lengths between are interpolated."""
         batches = json.loads(file.read_text("utf-8"))["batches"]
-        rows = [(1.0, one["count"], one["count"] * one["length_s"]) for one in batches]
-        weights = 1 / np.array([one["cpu_s"] for one in batches])
-        found, *_ = np.linalg.lstsq(
-            np.array(rows) * weights[:, None], np.ones(len(rows)), rcond=None
-        )
-        return cls(*(max(0.0, float(value)) for value in found))
+        found: dict[float, tuple[float, float]] = {}
+        for length_s in {one["length_s"] for one in batches}:
+            counts, spent_s = np.array(
+                [(one["count"], one["cpu_s"]) for one in batches if one["length_s"] == length_s]
+            ).T
+            slope, start = np.polyfit(counts, spent_s, 1, w=1 / spent_s)
+            found[float(length_s)] = float(start), float(slope)
+        return cls(found)
 
-    def of(self, n_windows: int, audio_s: float) -> float:
-        """Core-seconds for a batch of so many windows and audio-seconds."""
-        return self.base_s + self.window_s * n_windows + self.audio_s * audio_s
+    def of(self, n_windows: int, length_s: float) -> float:
+        """Core-seconds for a batch of so many windows of that length, padding included."""
+        known = sorted(self.by_length)
+        batch_s, window_s = (
+            float(np.interp(length_s, known, [self.by_length[one][part] for one in known]))
+            for part in (0, 1)
+        )
+        return batch_s + n_windows * window_s
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,13 +171,14 @@ class Replica:
         for express in (False, True):
             while self._free[express] and (batch := self._dispatch.take(express=express)):
                 self._free[express] -= 1
-                self._running.append(
-                    _Running(batch, self._costs.of(len(batch.entries), batch.seconds))
-                )
+                self._running.append(_Running(batch, self._cost_s(batch)))
         self._turn += 1
         if self._running:
             left_s = min(one.left_s for one in self._running) * self._slowness
             self._clock.at(self._clock.now_s + left_s, lambda turn=self._turn: self._finish(turn))
+
+    def _cost_s(self, batch: Batch[Window]) -> float:
+        return self._costs.of(len(batch.entries), batch.entries[0].cost_s)
 
     def _finish(self, turn: int) -> None:
         if turn != self._turn:
