@@ -36,7 +36,7 @@ TEXTS = (
         f"docs/{name}.md"
         for name in (
             *("api", "models", "voices", "speech", "realtime", "diarization"),
-            *("deployment", "testing"),
+            *("deployment", "kubernetes", "testing"),
         )
     ),
 )
