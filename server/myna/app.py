@@ -26,6 +26,7 @@ from myna.auth import Keyring
 from myna.errors import BadRequest, MethodNotAllowed, MynaError, NotFound, Unauthorized
 from myna.loading import Loader, ModelPlan
 from myna.machine import give_back_freed_memory
+from myna.playground import Playground, is_page
 from myna.quiet import give_back_when_quiet
 from myna.scheduling.residents import Residents
 from myna.settings import Settings
@@ -86,6 +87,8 @@ def create_app(
             app.include_router(module.router, prefix=prefix, include_in_schema=prefix == "/v1")
     app.include_router(health.router)
     app.include_router(health.router, prefix="/v1", include_in_schema=False)
+    if settings.playground:
+        app.router.routes.extend(Playground.load().routes())
     _handle_errors(app)
     app.add_middleware(_Gate, keyring=shared.keyring)
     _allow_origins(app, settings.cors_origins)
@@ -143,8 +146,9 @@ class _Gate:
 
 
 def _is_open(scope: Scope) -> bool:
-    path = scope["path"].removeprefix("/v1")
-    return scope["method"] in {"GET", "HEAD"} and path in OPEN_PATHS
+    path = scope["path"]
+    is_open = path.removeprefix("/v1") in OPEN_PATHS or is_page(path)
+    return scope["method"] in {"GET", "HEAD"} and is_open
 
 
 def _allow_origins(app: FastAPI, origins: tuple[str, ...]) -> None:

@@ -144,6 +144,11 @@ class Settings(BaseSettings):
     cors_origins: Names = Field(
         ("*",), description="Web origins that may call the server; `none` for no CORS headers."
     )
+    playground: bool = Field(
+        True,
+        description="Serve the playground, a page to try the server with, at `/`. It is static "
+        "and may do what its visitor's key may; off, `/` is a 404.",
+    )
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         "info", description="How much is logged; keys and what was said never are."
     )
