@@ -7,14 +7,14 @@ export class CodePanel {
   #list = byId("code-tabs");
   #programs = new Map();
   #place = "";
-  #language = "curl";
+  /** What the visitor chose; where it is missing another is shown, but not chosen. */
+  #wanted = "curl";
   #choose;
 
   constructor() {
-    this.#choose = tabs(this.#list, (tab) => {
-      this.#language = tab.textContent;
-      this.#print();
-    });
+    this.#choose = tabs(this.#list, (tab) => this.#print(tab.textContent));
+    this.#list.addEventListener("click", () => this.#keep());
+    this.#list.addEventListener("keydown", () => this.#keep());
     byId("copy").addEventListener("click", () => this.#copy());
   }
 
@@ -46,12 +46,16 @@ export class CodePanel {
         ),
       );
     }
-    const wanted = languages.indexOf(this.#language);
+    const wanted = languages.indexOf(this.#wanted);
     if (languages.length) this.#choose(this.#list.children[Math.max(0, wanted)]);
   }
 
-  #print() {
-    byId("code").textContent = this.#programs.get(this.#place)?.[this.#language] ?? "";
+  #keep() {
+    this.#wanted = this.#list.querySelector("[aria-selected=true]").textContent;
+  }
+
+  #print(language) {
+    byId("code").textContent = this.#programs.get(this.#place)[language];
     byId("copied").textContent = "";
   }
 

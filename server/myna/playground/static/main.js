@@ -71,7 +71,7 @@ class App {
       this.#panels.speak.voices(voices);
       this.#panels.live.program();
       byId("key-hint").textContent = "It is kept in this tab only, until the tab is closed.";
-      this.#state("ready", `Ready: ${models.join(", ")}`);
+      this.#state("ready", `Ready: ${[...new Set(models)].join(", ")}`);
     } catch (failure) {
       this.refused(failure);
       if (failure.status !== 401) this.#state("failed", failure.message);

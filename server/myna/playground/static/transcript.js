@@ -3,22 +3,32 @@
 import { clock, element } from "./dom.js";
 
 /**
- * A text cut at its words: `{text, word}`, where `word` is the number of a word or null for what is
- * between them. The words of an answer come without punctuation, and are found in order.
+ * A text cut at its words: `{text, word}`, where `word` is the number of a word, or null for what is
+ * between them. The words of an answer come without punctuation; they are found in order, and the
+ * marks that touch a word go with it.
  */
 export function align(text, words, first = 0) {
   const parts = [];
   let at = 0;
+  let lead = "";
   let next = first;
-  while (next < words.length) {
+  const between = (gap) => {
+    const [, tail, space, head] = /^(\S*)(.*?)(\S*)$/s.exec(gap);
+    if (parts.length) parts.at(-1).text += tail;
+    else lead = tail;
+    if (space) parts.push({ text: lead + space, word: null });
+    lead = space ? head : lead;
+  };
+  for (; next < words.length; next += 1) {
     const found = text.indexOf(words[next].word, at);
     if (found < 0) break;
-    if (found > at) parts.push({ text: text.slice(at, found), word: null });
+    between(text.slice(at, found));
     at = found + words[next].word.length;
-    parts.push({ text: text.slice(found, at), word: next });
-    next += 1;
+    parts.push({ text: lead + words[next].word, word: next });
+    lead = "";
   }
-  if (at < text.length) parts.push({ text: text.slice(at), word: null });
+  between(text.slice(at));
+  if (lead) parts.push({ text: lead, word: null });
   return { parts, next };
 }
 
