@@ -17,7 +17,7 @@ export class LiveTab {
 
   constructor(app) {
     this.#app = app;
-    fill(byId("live-language"), [["", "Found out"], ...languages()]);
+    fill(byId("live-language"), [["", "Detect"], ...languages()]);
     byId("listen").addEventListener("click", () => (this.#running ? this.#stop() : this.#start()));
     byId("live-language").addEventListener("change", () => this.program());
     byId("captions-save").addEventListener("click", () => this.#save());

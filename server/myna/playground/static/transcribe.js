@@ -29,7 +29,7 @@ export class TranscribeTab {
 
   constructor(app) {
     this.#app = app;
-    fill(byId("language"), [["", "Found out"], ...languages()]);
+    fill(byId("language"), [["", "Detect"], ...languages()]);
     byId("record").addEventListener("click", () => this.#record());
     byId("sample").addEventListener("click", () => this.#guarded(() => this.#sample()));
     byId("again").addEventListener("click", () => this.transcribe(this.#file));
