@@ -28,6 +28,7 @@ import scenarios
 from audio import SENTENCES, Clip, Library, from_folder, from_speech
 from departure import departure
 from fairness import fairness
+from live import live
 from load import Refused
 from processes import RESULTS
 from report import Report, Row, load_average, machine_facts
@@ -44,6 +45,7 @@ SCENARIOS: dict[str, Callable[[Bench], None]] = {
     "file": scenarios.long_file,
     "fairness": fairness,
     "departure": departure,
+    "live": live,
     "speech": speech,
 }
 ACCURACY = "accuracy"

@@ -14,20 +14,23 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.middleware.cors import CORSMiddleware
+from starlette.requests import HTTPConnection
 from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from myna import __version__
-from myna.api import health, models, speech, transcriptions
+from myna.api import health, models, realtime, speech, transcriptions
 from myna.api.context import Context
 from myna.api.responses import failure
 from myna.api.spool import Spool
-from myna.auth import Keyring
+from myna.auth import Keyring, sent_key
 from myna.errors import BadRequest, MethodNotAllowed, MynaError, NotFound, Unauthorized
 from myna.loading import Loader, ModelPlan
 from myna.machine import give_back_freed_memory
 from myna.playground import Playground, is_page
 from myna.quiet import give_back_when_quiet
+from myna.realtime.sessions import Sessions
+from myna.realtime.tokens import ClientSecrets
 from myna.scheduling.residents import Residents
 from myna.settings import Settings
 from myna.telemetry import Telemetry
@@ -55,6 +58,7 @@ def create_app(
         settings,
         Keyring.load(settings.api_keys, settings.api_keys_file),
         Spool(settings.spool_dir, settings.max_spool_bytes),
+        Sessions(settings.max_sessions, threads=max(2, plan.threads)),
     )
 
     @asynccontextmanager
@@ -72,6 +76,7 @@ def create_app(
             if shared.residents is not None:
                 await asyncio.to_thread(shared.residents.close)
             threads.shutdown(wait=False, cancel_futures=True)
+            shared.sessions.close()
 
     app = FastAPI(
         title="Myna",
@@ -83,14 +88,14 @@ def create_app(
     )
     app.state.context = shared
     for prefix in PREFIXES:
-        for module in (transcriptions, speech, models):
+        for module in (transcriptions, speech, models, realtime):
             app.include_router(module.router, prefix=prefix, include_in_schema=prefix == "/v1")
     app.include_router(health.router)
     app.include_router(health.router, prefix="/v1", include_in_schema=False)
     if settings.playground:
         app.router.routes.extend(Playground.load().routes())
     _handle_errors(app)
-    app.add_middleware(_Gate, keyring=shared.keyring)
+    app.add_middleware(_Gate, keyring=shared.keyring, secrets=shared.sessions.secrets)
     _allow_origins(app, settings.cors_origins)
     app.add_middleware(Telemetry)
     return app
@@ -128,27 +133,34 @@ def _tidy(shared: Context) -> Coroutine[Any, Any, None]:
 class _Gate:
     """Asks for a key before anything of the request is read."""
 
-    def __init__(self, app: ASGIApp, keyring: Keyring) -> None:
+    def __init__(self, app: ASGIApp, keyring: Keyring, secrets: ClientSecrets) -> None:
         self._app = app
         self._keyring = keyring
+        self._secrets = secrets
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Let the request in, or answer 401."""
-        if scope["type"] == "http" and not _is_open(scope):
+        if scope["type"] in {"http", "websocket"} and not _is_open(scope):
             try:
-                scope.setdefault("state", {})["key_name"] = self._keyring.admit(
-                    Request(scope).headers
-                )
+                scope.setdefault("state", {})["key_name"] = self._caller(HTTPConnection(scope))
             except Unauthorized as error:
                 await failure(error)(scope, receive, send)
                 return
         await self._app(scope, receive, send)
 
+    def _caller(self, connection: HTTPConnection) -> str | None:
+        if connection.scope["type"] == "websocket":
+            grant = self._secrets.find(sent_key(connection.headers))
+            if grant is not None:
+                return grant.caller
+        return self._keyring.admit(connection.headers)
+
 
 def _is_open(scope: Scope) -> bool:
+    if scope["type"] != "http" or scope["method"] not in {"GET", "HEAD"}:
+        return False
     path = scope["path"]
-    is_open = path.removeprefix("/v1") in OPEN_PATHS or is_page(path)
-    return scope["method"] in {"GET", "HEAD"} and is_open
+    return path.removeprefix("/v1") in OPEN_PATHS or is_page(path)
 
 
 def _allow_origins(app: FastAPI, origins: tuple[str, ...]) -> None:

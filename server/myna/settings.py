@@ -110,6 +110,18 @@ class Settings(BaseSettings):
         "answered 503 with `retry-after`. A long file only counts with what it has queued so far, "
         "a few minutes at most.",
     )
+    max_sessions: int = Field(
+        64,
+        ge=1,
+        description="Most live transcription sessions at once; beyond it the handshake is answered "
+        "503 with `retry-after`. Those that are spoken to at the same time share the machine.",
+    )
+    max_session_s: float = Field(
+        3600.0,
+        ge=0,
+        description="Longest time in seconds that one session stays open; then it ends with the "
+        "error `session_expired`. 0 for no limit.",
+    )
     request_timeout_s: float = Field(
         3600.0,
         ge=0,

@@ -3,6 +3,7 @@ other client. The app runs here in the loop that the detector watches, with the 
 
 import asyncio
 import base64
+import json
 import time
 import traceback
 from contextlib import asynccontextmanager, contextmanager
@@ -14,6 +15,7 @@ import numpy as np
 import pytest
 import uvicorn
 from blockbuster import BlockBusterFunction, BlockingError, blockbuster_ctx
+from websockets.asyncio.client import connect
 
 from myna.app import create_app
 from myna.audio.encode import encoder
@@ -188,7 +190,31 @@ async def look_around(client):
         assert answer.status_code == 200
 
 
-SCENES = [transcribe, upload_much, stream, speak, leave_early, be_refused, look_around]
+async def talk_live(client):
+    """Two sessions beside each other, and what a session refuses."""
+    await asyncio.gather(converse(client, 2400), converse(client, 1_000_000))
+    answer = await client.post("/v1/realtime/client_secrets", json={})
+    assert answer.json()["value"].startswith("ek_")
+
+
+async def converse(client, block):
+    engine = FakeSynthesizer()
+    spoken = [*engine.synthesize(TEXT, engine.voices[0], 1.0), np.zeros(24_000)]
+    pcm = (np.concatenate(spoken) * 32767).astype("<i2").tobytes()
+    address = str(client.base_url).replace("http", "ws", 1).rstrip("/")
+    async with connect(f"{address}/v1/realtime?intent=transcription") as socket:
+        await socket.send("nonsense")
+        await socket.send(json.dumps({"type": "session.update", "session": {}}))
+        for at in range(0, len(pcm), block):
+            audio = base64.b64encode(pcm[at : at + block]).decode()
+            await socket.send(json.dumps({"type": "input_audio_buffer.append", "audio": audio}))
+        async with asyncio.timeout(60):
+            while (event := json.loads(await socket.recv())).get("transcript") is None:
+                pass
+    assert event["transcript"] == TEXT
+
+
+SCENES = [transcribe, upload_much, stream, speak, leave_early, be_refused, look_around, talk_live]
 
 
 @pytest.mark.parametrize("scene", SCENES, ids=[scene.__name__ for scene in SCENES])

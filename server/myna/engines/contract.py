@@ -59,6 +59,8 @@ class DecodingOptions:
     word_timestamps: bool = False
     """Needs `timestamps`."""
     token_logprobs: bool = False
+    draft: bool = False
+    """More of the same audio will follow: one attempt, and no text where that looks doubtful."""
 
 
 @dataclass(frozen=True, slots=True)
