@@ -24,7 +24,7 @@ ROOT = Path(__file__).parents[2]
 KEY = "sk-playground-0123456789"
 SPOKEN = "The myna repeats what it hears."
 RATE_HZ = 24_000
-WAIT_MS = 60_000
+WAIT_MS = 30_000
 
 expect.set_options(timeout=WAIT_MS)
 
@@ -106,6 +106,12 @@ def speak(url, text):
 
 
 @pytest.fixture(scope="session")
+def spoken():
+    """The text of `speech_file`."""
+    return SPOKEN
+
+
+@pytest.fixture(scope="session")
 def speech_file(url, tmp_path_factory):
     """SPOKEN in a WAV file; the microphone hears it too, over and over."""
     file = tmp_path_factory.mktemp("speech") / "it's a talk.wav"
@@ -173,3 +179,17 @@ def open_page(browser):
 @pytest.fixture
 def page(open_page, url):
     return open_page(url)
+
+
+@pytest.fixture
+def until():
+    """Wait until an expression of the page is true. Not by the page's own polling, which its policy
+    forbids."""
+
+    def wait(page, expression):
+        deadline = time.monotonic() + WAIT_MS / 1000
+        while not page.evaluate(expression):
+            assert time.monotonic() < deadline, expression
+            page.wait_for_timeout(50)
+
+    return wait

@@ -47,7 +47,7 @@ def test_the_language_that_is_chosen_is_told_to_the_server(page):
     page.click("#tab-live")
     page.select_option("#live-language", "de")
     listen(page)
-    page.wait_for_function("document.querySelector('#live-status').textContent === 'Listening.'")
+    expect(page.locator("#live-status")).to_have_text("Listening.")
     page.wait_for_timeout(500)
     stop(page)
     assert re.search(r'"language":\s*"de"', sent[0])

@@ -15,7 +15,7 @@ def done(page, count=1):
     expect(page.locator(".take .actions:visible")).to_have_count(count)
 
 
-def test_sound_starts_before_the_server_has_made_all_of_it(speaking):
+def test_sound_starts_before_the_server_has_made_all_of_it(speaking, until):
     """Watched where it is played: at the first buffer, the answer is still coming."""
     speaking.evaluate(
         """() => {
@@ -36,7 +36,7 @@ def test_sound_starts_before_the_server_has_made_all_of_it(speaking):
     )
     speaking.fill("#text", "A long story about a bird. " * 12)
     speaking.click("#say")
-    speaking.wait_for_function("window.at.last > 1")
+    until(speaking, "window.at.last > 1")
     at = speaking.evaluate("window.at")
     assert at["first"] == 1
     speaking.click("#hush")

@@ -5,7 +5,6 @@ import re
 import urllib.request
 
 import pytest
-from conftest import SPOKEN
 from playwright.sync_api import expect
 
 MULTIPART = "multipart/form-data; boundary=page-5b1d"
@@ -39,16 +38,16 @@ def downloaded(page, kind):
     return waiting.value.suggested_filename, waiting.value.path().read_bytes()
 
 
-def test_a_chosen_file_becomes_words_with_their_marks(page, speech_file):
+def test_a_chosen_file_becomes_words_with_their_marks(page, speech_file, spoken):
     transcribed(page, speech_file)
     expect(page.locator("#result-name")).to_have_text(speech_file.name)
-    expect(page.locator("#transcript p")).to_have_text(SPOKEN)
+    expect(page.locator("#transcript p")).to_have_text(spoken)
     words = page.locator("#transcript .word").all_text_contents()
-    assert words == SPOKEN.split()
+    assert words == spoken.split()
     expect(page.locator("#result-facts")).to_contain_text("English")
 
 
-def test_text_is_shown_as_the_server_sends_it_before_the_words_are_timed(page, speech_file):
+def test_text_is_shown_as_the_server_sends_it_before_the_words_are_timed(page, speech_file, spoken):
     """The second answer is held back, so that what stands there came from the stream."""
     held = []
     page.route(
@@ -58,15 +57,15 @@ def test_text_is_shown_as_the_server_sends_it_before_the_words_are_timed(page, s
         else route.continue_(),
     )
     page.set_input_files("#file", speech_file)
-    expect(page.locator("#transcript")).to_have_text(SPOKEN)
+    expect(page.locator("#transcript")).to_have_text(spoken)
     expect(page.locator("#transcript .word")).to_have_count(0)
     expect(page.locator("#downloads")).to_be_hidden()
-    page.wait_for_function("document.querySelector('#transcribe-status').textContent.includes('when')")
+    expect(page.locator("#transcribe-status")).to_contain_text("when each word is said")
     held[0].continue_()
-    expect(page.locator("#transcript .word")).to_have_count(len(SPOKEN.split()))
+    expect(page.locator("#transcript .word")).to_have_count(len(spoken.split()))
 
 
-def test_words_light_up_one_after_the_other_while_it_plays(page, speech_file):
+def test_words_light_up_one_after_the_other_while_it_plays(page, speech_file, spoken):
     transcribed(page, speech_file)
     page.evaluate(
         """() => {
@@ -80,38 +79,36 @@ def test_words_light_up_one_after_the_other_while_it_plays(page, speech_file):
     )
     page.get_by_role("button", name="Play the recording").click()
     expect(page.get_by_role("button", name="Pause the recording")).to_be_visible()
-    page.wait_for_function("document.querySelectorAll('.word.said').length === 6")
+    expect(page.locator(".word.said")).to_have_count(6)
     lit = page.evaluate("window.lit")
     assert lit
-    assert lit == [word for word in SPOKEN.split() if word in lit], "not in the order of the text"
+    assert lit == [word for word in spoken.split() if word in lit], "not in the order of the text"
     assert len(lit) >= 4
 
 
-def test_a_word_that_is_chosen_is_where_it_goes_on(page, speech_file):
+def test_a_word_that_is_chosen_is_where_it_goes_on(page, speech_file, until):
     transcribed(page, speech_file)
     start = float(page.locator(".word").nth(4).get_attribute("data-start"))
     page.locator(".word").nth(4).click()
-    page.wait_for_function(
-        "([at]) => Number(document.querySelector('#player input').value) >= at", arg=[start]
-    )
+    until(page, f"document.querySelector('#player input').value >= {start}")
     expect(page.locator(".word.said").first).to_have_text("The")
 
 
 @pytest.mark.parametrize("kind", ["srt", "vtt"])
-def test_subtitles_are_byte_for_byte_those_of_the_server(page, url, speech_file, kind):
+def test_subtitles_are_byte_for_byte_those_of_the_server(page, url, speech_file, kind, spoken):
     transcribed(page, speech_file)
     name, content = downloaded(page, kind)
     assert name == f"it's a talk.{kind}"
     assert content == from_server(url, speech_file, kind)
-    assert SPOKEN.encode() in content
+    assert spoken.encode() in content
 
 
-def test_text_and_json_can_be_taken_away(page, url, speech_file):
+def test_text_and_json_can_be_taken_away(page, url, speech_file, spoken):
     transcribed(page, speech_file)
     assert downloaded(page, "txt")[1] == from_server(url, speech_file, "text")
     answer = json.loads(downloaded(page, "json")[1])
-    assert answer["text"] == SPOKEN
-    assert [word["word"] for word in answer["words"]] == re.findall(r"\w+", SPOKEN)
+    assert answer["text"] == spoken
+    assert [word["word"] for word in answer["words"]] == re.findall(r"\w+", spoken)
 
 
 def test_what_the_microphone_hears_is_recorded_and_transcribed(page):
@@ -128,7 +125,7 @@ def test_what_the_microphone_hears_is_recorded_and_transcribed(page):
     assert float(page.locator("#player input").get_attribute("max")) > 3
 
 
-def test_a_file_can_be_dropped_anywhere(page, speech_file):
+def test_a_file_can_be_dropped_anywhere(page, speech_file, spoken):
     data = page.evaluate_handle(
         """async (bytes) => {
           const data = new DataTransfer();
@@ -139,7 +136,7 @@ def test_a_file_can_be_dropped_anywhere(page, speech_file):
     )
     page.dispatch_event("footer", "drop", {"dataTransfer": data})
     expect(page.locator("#result-name")).to_have_text("dropped.wav")
-    expect(page.locator("#transcript p")).to_have_text(SPOKEN)
+    expect(page.locator("#transcript p")).to_have_text(spoken)
 
 
 def test_what_is_no_recording_is_said_in_the_servers_words(open_page, url, tmp_path):
@@ -169,14 +166,14 @@ def test_text_that_looks_like_markup_stays_text(page, speech_file):
     assert page.title() == "Myna playground"
 
 
-def test_speakers_are_shown_by_name_and_go_into_the_subtitles(page, speech_file):
+def test_speakers_are_shown_by_name_and_go_into_the_subtitles(page, speech_file, spoken):
     segments = [
         {"type": "transcript.text.segment", "id": f"seg_00{number}", "start": start, "end": end,
          "text": text, "speaker": speaker}
         for number, (start, end, text, speaker) in enumerate(
             [(0.5, 1.2, "The myna repeats", "A"), (1.2, 2.4, "what it hears.", "Bea")], start=1)
     ]  # fmt: skip
-    answer = {"task": "transcribe", "duration": 3.0, "text": SPOKEN, "segments": segments}
+    answer = {"task": "transcribe", "duration": 3.0, "text": spoken, "segments": segments}
     page.route(
         "**/audio/transcriptions",
         lambda route: route.fulfill(json=answer)
@@ -193,11 +190,11 @@ def test_speakers_are_shown_by_name_and_go_into_the_subtitles(page, speech_file)
 
 
 def test_where_the_server_labels_no_speakers_it_is_said_and_not_offered_again(
-    open_page, url, speech_file
+    open_page, url, speech_file, spoken
 ):
     page = open_page(url, allowed=("501",))
     page.check("#speakers")
     transcribed(page, speech_file)
-    expect(page.locator("#transcript p")).to_have_text(SPOKEN)
+    expect(page.locator("#transcript p")).to_have_text(spoken)
     expect(page.locator("#transcribe-error")).to_contain_text("speaker")
     expect(page.locator("#speakers-option")).to_be_hidden()

@@ -49,6 +49,7 @@ export class LiveTab {
       this.#running = { stream, session, capture };
       this.#shown(true);
       this.#status("Listening.");
+      if (session.closed) await this.#stop();
     } catch (failure) {
       say(byId("live-error"), failure.message);
     }

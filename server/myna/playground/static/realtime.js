@@ -14,8 +14,15 @@ const PAUSE_S = 1;
  */
 export class Captioning extends EventTarget {
   #socket;
+  /** Items that are spoken or being written down. */
   #open = new Set();
-  #stopping = null;
+  #leaving = false;
+  /** Whether the server has answered the last commit. */
+  #told = false;
+  #settle;
+  #settled = new Promise((resolve) => {
+    this.#settle = resolve;
+  });
 
   constructor({ model, language }) {
     super();
@@ -30,9 +37,14 @@ export class Captioning extends EventTarget {
     );
     this.#socket.addEventListener("close", ({ reason }) => {
       if (reason) this.#emit("problem", `The session ended: ${reason}`);
-      this.#stopping?.();
+      this.#settle();
       this.#emit("closed");
     });
+  }
+
+  /** Whether the session is over. */
+  get closed() {
+    return this.#socket.readyState >= WebSocket.CLOSING;
   }
 
   /** Pass int16 samples at 24 kHz on. */
@@ -45,12 +57,10 @@ export class Captioning extends EventTarget {
   async stop() {
     if (this.#socket.readyState === WebSocket.OPEN) {
       this.hear(new Int16Array(RATE_HZ * PAUSE_S));
-      // Answered in order: when it comes, every turn so far has been told of.
+      this.#leaving = true;
       this.#send({ type: "input_audio_buffer.commit" });
-      await new Promise((resolve) => {
-        this.#stopping = resolve;
-        setTimeout(resolve, LAST_WORDS_MS);
-      });
+      const patience = new Promise((resolve) => setTimeout(resolve, LAST_WORDS_MS));
+      await Promise.race([this.#settled, patience]);
     }
     this.#socket.close();
   }
@@ -72,7 +82,7 @@ export class Captioning extends EventTarget {
         break;
       case "input_audio_buffer.committed":
         this.#open.add(event.item_id);
-        if (this.#stopping) this.#ending = true;
+        this.#told = this.#leaving;
         break;
       case `${TRANSCRIPTION}.delta`:
         this.#emit("delta", { item: event.item_id, text: event.delta });
@@ -92,18 +102,16 @@ export class Captioning extends EventTarget {
     }
   }
 
-  #ending = false;
-
   #fault({ code, message }) {
-    // Nothing was left to commit when we stopped: the silence before it closed the turn.
-    if (this.#stopping && code === "input_audio_buffer_commit_empty") this.#ending = true;
-    else this.#emit("problem", message);
+    // Nothing is left to commit when the pause has closed the last turn.
+    this.#told = this.#leaving;
+    if (!this.#leaving || code !== "input_audio_buffer_commit_empty") this.#emit("problem", message);
     this.#close(null);
   }
 
   #close(item) {
     this.#open.delete(item);
-    if (this.#ending && this.#open.size === 0) this.#stopping();
+    if (this.#told && this.#open.size === 0) this.#settle();
   }
 
   #send(event) {

@@ -184,6 +184,7 @@ export function captions(settings) {
     "        async for event in live:",
     `            if event.type == "${done}":`,
     "                print(event.transcript)",
+    "                break",
     "",
     "",
     "asyncio.run(main())",
