@@ -19,7 +19,8 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import expect, sync_playwright
 
-CHROMIUM = os.environ.get("MYNA_CHROMIUM") or shutil.which("chromium") or shutil.which("chrome")
+NAMES = ("chromium", "chromium-browser", "google-chrome")
+CHROMIUM = os.environ.get("MYNA_CHROMIUM") or next(filter(None, map(shutil.which, NAMES)), None)
 ROOT = Path(__file__).parents[2]
 KEY = "sk-playground-0123456789"
 SPOKEN = "The myna repeats what it hears."
@@ -155,15 +156,19 @@ def open_page(browser):
         page.on("pageerror", lambda error: faults.append(str(error)))
         page.on(
             "console",
-            lambda message: faults.append(message.text)
-            if message.type == "error" and not any(part in message.text for part in allowed)
-            else None,
+            lambda message: (
+                faults.append(message.text)
+                if message.type == "error" and not any(part in message.text for part in allowed)
+                else None
+            ),
         )
         page.on(
             "request",
-            lambda request: None
-            if request.url.startswith((url, "blob:", "data:"))
-            else faults.append(f"asked {request.url}"),
+            lambda request: (
+                None
+                if request.url.startswith((url, "blob:", "data:"))
+                else faults.append(f"asked {request.url}")
+            ),
         )
         page.goto(f"{url}/")
         if ready:

@@ -55,7 +55,9 @@ def test_the_language_that_is_chosen_is_told_to_the_server(page):
 
 def test_a_server_without_a_session_to_give_is_said(open_page, url):
     page = open_page(url, allowed=("WebSocket",))
-    page.route_web_socket(re.compile("/v1/realtime"), lambda socket: socket.close(code=1011, reason="full"))
+    page.route_web_socket(
+        re.compile("/v1/realtime"), lambda socket: socket.close(code=1011, reason="full")
+    )
     page.click("#tab-live")
     page.click("#listen")
     expect(page.locator("#live-error")).to_contain_text("full")

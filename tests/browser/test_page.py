@@ -128,7 +128,7 @@ def test_what_happens_is_announced(page, speech_file):
 def test_a_tab_has_an_address(open_page, url):
     page = open_page(url)
     page.click("#tab-speak")
-    assert page.url.endswith("/#speak")
+    assert page.url.endswith("/#/speak")
     page.reload()
     expect(page.locator("#speak")).to_be_visible()
 

@@ -64,7 +64,9 @@ def test_voices_are_compared_one_after_the_other(speaking):
     assert sorted(speaking.locator(".take h3").all_text_contents()) == ["echo", "nova"]
 
 
-@pytest.mark.parametrize(("kind", "magic"), [("wav", b"RIFF"), ("flac", b"fLaC"), ("opus", b"OggS")])
+@pytest.mark.parametrize(
+    ("kind", "magic"), [("wav", b"RIFF"), ("flac", b"fLaC"), ("opus", b"OggS")]
+)
 def test_a_take_can_be_downloaded_in_the_chosen_format(speaking, kind, magic):
     speaking.fill("#text", "Hi.")
     speaking.select_option("#format", kind)

@@ -52,9 +52,11 @@ def test_text_is_shown_as_the_server_sends_it_before_the_words_are_timed(page, s
     held = []
     page.route(
         "**/audio/transcriptions",
-        lambda route: held.append(route)
-        if b"verbose_json" in route.request.post_data_buffer
-        else route.continue_(),
+        lambda route: (
+            held.append(route)
+            if b"verbose_json" in route.request.post_data_buffer
+            else route.continue_()
+        ),
     )
     page.set_input_files("#file", speech_file)
     expect(page.locator("#transcript")).to_have_text(spoken)
@@ -156,9 +158,11 @@ def test_text_that_looks_like_markup_stays_text(page, speech_file):
     }  # fmt: skip
     page.route(
         "**/audio/transcriptions",
-        lambda route: route.fulfill(json=answer)
-        if b"verbose_json" in route.request.post_data_buffer
-        else route.continue_(),
+        lambda route: (
+            route.fulfill(json=answer)
+            if b"verbose_json" in route.request.post_data_buffer
+            else route.continue_()
+        ),
     )
     transcribed(page, speech_file)
     expect(page.locator("#transcript p")).to_have_text(said)
@@ -176,9 +180,11 @@ def test_speakers_are_shown_by_name_and_go_into_the_subtitles(page, speech_file,
     answer = {"task": "transcribe", "duration": 3.0, "text": spoken, "segments": segments}
     page.route(
         "**/audio/transcriptions",
-        lambda route: route.fulfill(json=answer)
-        if b"diarized_json" in route.request.post_data_buffer
-        else route.continue_(),
+        lambda route: (
+            route.fulfill(json=answer)
+            if b"diarized_json" in route.request.post_data_buffer
+            else route.continue_()
+        ),
     )
     page.check("#speakers")
     transcribed(page, speech_file)

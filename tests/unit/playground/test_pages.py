@@ -60,9 +60,7 @@ def test_a_file_has_the_type_that_browsers_insist_on(name: str, kind: str) -> No
 @pytest.mark.parametrize("path", sorted(Playground.load().paths))
 def test_every_file_forbids_what_comes_from_elsewhere(path: str) -> None:
     headers = get(path).headers
-    policy = dict(
-        part.split(" ", 1) for part in headers["content-security-policy"].split("; ")
-    )
+    policy = dict(part.split(" ", 1) for part in headers["content-security-policy"].split("; "))
     assert policy["default-src"] == "'none'"
     assert policy["frame-ancestors"] == "'none'"
     assert policy["base-uri"] == policy["form-action"] == "'none'"

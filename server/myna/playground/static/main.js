@@ -49,14 +49,15 @@ class App {
   }
 
   #follow() {
-    const named = byId(`tab-${location.hash.slice(1)}`);
+    const named = byId(`tab-${location.hash.replace("#/", "")}`);
     this.#choose(named ?? byId("tab-transcribe"));
   }
 
   #show(place) {
     for (const name of Object.keys(this.#panels)) byId(name).hidden = name !== place;
     this.code.show(place);
-    history.replaceState(null, "", `#${place}`);
+    // With a slash it is no element's id: the browser would begin tabbing there, past the top.
+    history.replaceState(null, "", `#/${place}`);
   }
 
   /** Wait for the models, then ask for what the panels offer. */
