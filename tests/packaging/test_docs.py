@@ -16,6 +16,7 @@ from fastapi.routing import APIRoute, APIWebSocketRoute
 
 import myna
 import myna.api
+from myna.api.faults import HEADER, Fault
 from myna.api.speech import SpeechRequest
 from myna.app import PREFIXES
 from myna.cli import main
@@ -27,14 +28,18 @@ from myna.realtime.messages import APPEND, CLEAR, COMMIT
 from myna.settings import Settings
 from myna.settings_docs import settings_page
 from myna.store.cards import Catalogue
+from myna.testing import Fault as InjectedFault
+from myna.testing import Myna
 
 TEXTS = (
     "README.md",
-    "docs/api.md",
-    "docs/models.md",
-    "docs/deployment.md",
-    "docs/realtime.md",
-    "docs/playground.md",
+    *(
+        f"docs/{name}.md"
+        for name in (
+            *("api", "models", "voices", "realtime", "diarization"),
+            *("deployment", "testing", "playground"),
+        )
+    ),
 )
 
 
@@ -87,7 +92,7 @@ def test_the_api_page_has_every_place_where_the_routes_answer(root: Path) -> Non
 def form_fields() -> set[str]:
     """The names that the transcription routes ask a form for."""
     found: set[str] = set()
-    for name in ("transcriptions", "transcription_form"):
+    for name in ("transcriptions", "transcription_form", "speaker_form"):
         file = Path(myna.api.__path__[0]) / f"{name}.py"
         for call in ast.walk(ast.parse(file.read_text("utf-8"))):
             if not isinstance(call, ast.Call):
@@ -134,9 +139,20 @@ def test_the_api_page_has_every_status_that_is_sent(root: Path) -> None:
     assert documented == {failure.status for failure in failures(MynaError)} - never_sent
 
 
+def test_the_testing_page_has_every_fault_and_everything_that_a_test_can_call(root: Path) -> None:
+    page = (root / "docs" / "testing.md").read_text("utf-8")
+    rows = re.findall(r"^\| `(\w+)[`(]", page, re.MULTILINE)
+    called = {name for name in dir(Myna) if not name.startswith("_")}
+    assert called | {"url", "base_url"} <= set(rows)
+    assert set(Fault.model_fields) == InjectedFault.__optional_keys__ <= set(rows)
+    assert HEADER in page
+
+
 def test_the_models_page_has_every_card_with_its_licence(root: Path) -> None:
     page = (root / "docs" / "models.md").read_text("utf-8")
-    documented = set(re.findall(r"^\| `([^`]+)` \|.*\| (\d+) MB \| (\S+) \|$", page, re.MULTILINE))
+    documented = set(
+        re.findall(r"^\| `([^`]+)` \|.*\| (\d+) MB \| ([^|]+) \|$", page, re.MULTILINE)
+    )
     cards = Catalogue.load(root / "models")
     assert documented == {(card.id, f"{card.bytes / 1e6:.0f}", card.licence) for card in cards}
 

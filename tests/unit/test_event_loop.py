@@ -76,10 +76,10 @@ def watched(monkeypatch):
 
 
 @asynccontextmanager
-async def served(**settings):
+async def served(tmp_path, **settings):
     """A client of the app on a socket of the loopback, in this loop."""
     app = create_app(
-        Settings(vad=False, log_level="debug", **settings),
+        Settings(vad=False, log_level="debug", voices_dir=tmp_path / "voices", **settings),
         ModelPlan(stt=(FAKE,), tts=(FAKE,), threads=2),
     )
     server = uvicorn.Server(
@@ -190,6 +190,31 @@ async def look_around(client):
         assert answer.status_code == 200
 
 
+VOICES, CONSENTS = "/v1/audio/voices", "/v1/audio/voice_consents"
+
+
+async def make_voices(client):
+    recording_ = {"recording": ("a.wav", recording(), "audio/wav")}
+    data = {"name": "Ann", "language": "en-US"}
+    consent = (await client.post(CONSENTS, data=data, files=recording_)).json()["id"]
+    sample = {"audio_sample": ("a.wav", recording(padding_s=60), "audio/wav")}
+    asked = [
+        client.post(VOICES, data={"name": "Ann", "consent": consent}, files=sample)
+        for _ in range(4)
+    ]
+    made = [answer.json()["id"] for answer in await asyncio.gather(*asked)]
+    for voice in made:
+        content = {"model": "tts-1", "input": TEXT, "voice": {"id": voice}}
+        assert (await client.post(SPEECH, json=content)).status_code == 200
+        assert (await client.post(f"{VOICES}/{voice}", json={"name": "Bob"})).status_code == 200
+        assert (await client.get(f"{VOICES}/{voice}")).json()["name"] == "Bob"
+    assert (await client.get(VOICES)).text.count("Bob") == 4
+    assert (await client.get(CONSENTS)).json()["data"][0]["id"] == consent
+    for voice in made:
+        assert (await client.delete(f"{VOICES}/{voice}")).status_code == 200
+    assert (await client.delete(f"{CONSENTS}/{consent}")).status_code == 200
+
+
 async def talk_live(client):
     """Two sessions beside each other, and what a session refuses."""
     await asyncio.gather(converse(client, 2400), converse(client, 1_000_000))
@@ -214,22 +239,25 @@ async def converse(client, block):
     assert event["transcript"] == TEXT
 
 
-SCENES = [transcribe, upload_much, stream, speak, leave_early, be_refused, look_around, talk_live]
+SCENES = [
+    *(make_voices, transcribe, upload_much, stream, speak),
+    *(leave_early, be_refused, look_around, talk_live),
+]
 
 
 @pytest.mark.parametrize("scene", SCENES, ids=[scene.__name__ for scene in SCENES])
-def test_nothing_blocks_the_event_loop(monkeypatch, scene):
+def test_nothing_blocks_the_event_loop(monkeypatch, tmp_path, scene):
     async def play():
-        async with served(max_upload_bytes=5 * MIB) as client:
+        async with served(tmp_path, max_upload_bytes=5 * MIB) as client:
             with watched(monkeypatch):
                 await scene(client)
 
     asyncio.run(play())
 
 
-def test_nothing_blocks_it_when_all_happens_at_once(monkeypatch):
+def test_nothing_blocks_it_when_all_happens_at_once(monkeypatch, tmp_path):
     async def play():
-        async with served(max_upload_bytes=5 * MIB) as client:
+        async with served(tmp_path, max_upload_bytes=5 * MIB) as client:
             with watched(monkeypatch):
                 await asyncio.gather(*(scene(client) for scene in SCENES))
 

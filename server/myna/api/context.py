@@ -6,12 +6,14 @@ from dataclasses import dataclass
 
 from starlette.requests import HTTPConnection
 
+from myna.api.rehearsal import Rehearsal
 from myna.api.spool import Spool
 from myna.auth import Keyring
 from myna.errors import Overloaded
 from myna.realtime.sessions import Sessions
 from myna.scheduling.residents import Residents
 from myna.settings import Settings
+from myna.store.custom_voices import CustomVoices
 
 
 @dataclass(slots=True)
@@ -22,10 +24,14 @@ class Context:
     keyring: Keyring
     spool: Spool
     """Where uploads are kept."""
+    custom: CustomVoices
+    """What clients have made."""
     sessions: Sessions
     """Live transcription."""
     residents: Residents | None = None
     """None until the models are loaded."""
+    rehearsal: Rehearsal | None = None
+    """Only with the setting `testing`."""
 
     def loaded(self) -> Residents:
         """The models.

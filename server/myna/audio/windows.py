@@ -6,7 +6,7 @@ holds at most one window of audio, so its memory does not grow with the recordin
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Protocol
@@ -264,9 +264,17 @@ class WindowStream:
     `next` blocks (decoding and voice activity are work), so it is called from a thread.
     """
 
-    def __init__(self, pcm: PcmStream, speech: SpeechProbabilities, cutting: Cutting) -> None:
+    def __init__(
+        self,
+        pcm: PcmStream,
+        speech: SpeechProbabilities,
+        cutting: Cutting,
+        listener: Callable[[Samples], None] | None = None,
+    ) -> None:
+        """`listener` is given all audio block by block, an empty block at its end."""
         self._pcm = pcm
         self._speech = speech
+        self._listener = listener
         self._windower = Windower(cutting)
         self.samples_read = 0
         """Samples decoded so far, 16 kHz."""
@@ -286,6 +294,8 @@ class WindowStream:
         """Windows that the next stretch of audio completed, if any; `finished` tells the end."""
         block = self._pcm.read(int(_READ_S * SAMPLE_RATE_HZ))
         self.samples_read += len(block)
+        if self._listener is not None:
+            self._listener(block)
         if len(block):
             return self._windower.feed(block, self._speech.probabilities(block))
         self.finished = True
