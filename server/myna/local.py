@@ -13,7 +13,7 @@ from typing import BinaryIO, NoReturn, get_args
 
 from tqdm import tqdm
 
-from myna.audio.encode import SpeechFormat
+from myna.audio.codecs import SpeechFormat, layout_of
 from myna.audio.windows import Cutting
 from myna.engines.contract import DecodingOptions
 from myna.errors import BadRequest, MynaError
@@ -97,7 +97,8 @@ def speak_text(settings: Settings, job: SpeakJob) -> None:
     with _loaded(settings.model_copy(update={"stt": ()})) as residents:
         engine = residents.tts.residents[0].service.engine
         voice = voice_named(job.voice, engine)
-        asyncio.run(_spoken(residents, Utterance(job.text, voice, job.speed, format_), output))
+        utterance = Utterance(job.text, voice, job.speed, layout_of(format_))
+        asyncio.run(_spoken(residents, utterance, output))
 
 
 @contextmanager

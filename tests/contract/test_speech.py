@@ -40,9 +40,18 @@ TAKEN = [
     ("keys that other servers know [84]", {"backend": "openai", "user": "u", "stream": True}),
     ("a language code [84]", {"lang_code": "en-us"}),
     ("the text at its longest [74]", {"input": "word " * 819 + "!", "speed": 4}),
+    ("a rate and a bitrate", {"sample_rate": 16_000, "bitrate": 32_000}),
     ("the longest text counted in code points [75]", {"input": "Hi " + EMOJI * 4093, "speed": 4}),
 ]
-NULLS = ["voice", "instructions", "response_format", "speed", "stream_format"]
+NULLS = [
+    "voice",
+    "instructions",
+    "response_format",
+    "speed",
+    "stream_format",
+    "sample_rate",
+    "bitrate",
+]
 
 REFUSED = [
     ("a voice object with another key [71]", {"voice": {"id": "alloy", "x": 1}}, "voice"),
@@ -70,6 +79,16 @@ REFUSED = [
     ("a stream_format that is an object", {"stream_format": {}}, "stream_format"),
     ("instructions beyond their limit", {"instructions": "x" * 4097}, "instructions"),
     ("instructions that are a number", {"instructions": 5}, "instructions"),
+    ("a rate that MP3 lacks", {"sample_rate": 23_000}, "sample_rate"),
+    ("a rate of zero", {"sample_rate": 0, "response_format": "pcm"}, "sample_rate"),
+    ("a rate in words", {"sample_rate": "24000"}, "sample_rate"),
+    ("a rate with a fraction", {"sample_rate": 24_000.5}, "sample_rate"),
+    ("a rate as a truth value", {"sample_rate": True}, "sample_rate"),
+    ("an endless rate", {"sample_rate": 10**30, "response_format": "wav"}, "sample_rate"),
+    ("a bitrate out of range", {"bitrate": 1_000_000}, "bitrate"),
+    ("a bitrate below zero", {"bitrate": -64_000}, "bitrate"),
+    ("a bitrate of a lossless format", {"bitrate": 64_000, "response_format": "flac"}, "bitrate"),
+    ("a bitrate in words", {"bitrate": "64k"}, "bitrate"),
     ("no model", {"model": None}, "model"),
     ("an empty model", {"model": ""}, "model"),
     ("a model that is a number", {"model": 5}, "model"),
@@ -163,6 +182,20 @@ def test_pcm_is_48000_bytes_a_second_without_a_header(spoken):  # [66, 67]
 def test_the_samples_of_wav_are_those_of_pcm(fake_server):  # [67]
     wav, pcm = (fake_server.speak(response_format=name).body for name in ("wav", "pcm"))
     assert wav[44:] == pcm
+
+
+@pytest.mark.models
+def test_rate_and_bitrate_may_be_chosen(server):
+    asked = {"input": SHORT, "sample_rate": 16_000}
+    pcm = server.speak(response_format="pcm", **asked)
+    wav = server.speak(response_format="wav", **asked).body
+    assert pcm.type == "audio/pcm"
+    assert struct.unpack_from("<I", wav, 24) == (16_000,)
+    assert 0.7 < len(wav) / len(pcm.body) < 1.4
+    mp3 = server.speak(bitrate=32_000, **asked).body
+    with av.open(io.BytesIO(mp3)) as container:
+        assert container.streams.audio[0].sample_rate == 16_000
+    assert len(mp3) * 8 / seconds(mp3) == pytest.approx(32_000, rel=0.05)
 
 
 @pytest.mark.models

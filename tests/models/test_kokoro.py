@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 from whisper_normalizer.english import EnglishTextNormalizer
 
+from myna.audio.codecs import layout_of
 from myna.audio.encode import encoder
 from myna.audio.windows import Cutting
 from myna.engines.contract import OPENAI_VOICES, DecodingOptions, Voice
@@ -114,7 +115,7 @@ def said(kokoro: KokoroSynthesizer, text: str, voice: str, speed: float = 1.0) -
 
 
 def wav(samples: np.ndarray) -> bytes:
-    coder = encoder("wav", 24_000)
+    coder = encoder(layout_of("wav"), 24_000)
     try:
         return coder.encode(samples) + coder.finish()
     finally:

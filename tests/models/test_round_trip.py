@@ -96,6 +96,7 @@ async def _said(residents: Residents, text: str) -> Transcript:
 def test_silence_and_noise_come_to_no_words(residents):
     import numpy as np
 
+    from myna.audio.codecs import layout_of
     from myna.audio.encode import encoder
 
     rng = np.random.default_rng(7)
@@ -106,7 +107,7 @@ def test_silence_and_noise_come_to_no_words(residents):
         tone,
     ]
     for samples in quiet:
-        coder = encoder("wav", 16_000)
+        coder = encoder(layout_of("wav"), 16_000)
         audio = coder.encode(samples) + coder.finish()
         coder.close()
         assert asyncio.run(heard(residents, audio)).segments == ()

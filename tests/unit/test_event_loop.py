@@ -16,6 +16,7 @@ import uvicorn
 from blockbuster import BlockBusterFunction, BlockingError, blockbuster_ctx
 
 from myna.app import create_app
+from myna.audio.codecs import layout_of
 from myna.audio.encode import encoder
 from myna.engines.fake import FakeSynthesizer
 from myna.loading import ModelPlan, PlannedModel
@@ -102,7 +103,7 @@ def recording(text=TEXT, padding_s=0):
     """A WAV of `text` in the fake engine's voice, and silence behind it."""
     engine = FakeSynthesizer()
     spoken = [*engine.synthesize(text, engine.voices[0], 1.0), np.zeros(24_000 * padding_s)]
-    coder = encoder("wav", engine.sample_rate_hz)
+    coder = encoder(layout_of("wav"), engine.sample_rate_hz)
     return coder.encode(np.concatenate(spoken).astype(np.float32)) + coder.finish()
 
 

@@ -20,7 +20,13 @@ from myna.api.admission import admitted, leaving
 from myna.api.context import Context, caller, context
 from myna.api.names import TTS_1_VOICES, TTS_NAMES
 from myna.api.responses import LiveStream, event, primed, unless_gone
-from myna.audio.encode import CONTENT_TYPES, SpeechFormat
+from myna.audio.codecs import (
+    CONTENT_TYPES,
+    LEAST_RATE_HZ,
+    MOST_RATE_HZ,
+    SpeechFormat,
+    layout_of,
+)
 from myna.engines.contract import OPENAI_VOICES, Synthesizer, Voice
 from myna.errors import BadRequest, ClientGone, MynaError, PayloadTooLarge, envelope
 from myna.scheduling.speaking import Spoken, Utterance
@@ -54,6 +60,10 @@ class SpeechRequest(BaseModel):
     response_format: SpeechFormat | None = None
     speed: float | None = Field(None, ge=0.25, le=4.0)
     stream_format: Literal["audio", "sse"] | None = None
+    sample_rate: int | None = None
+    """Hertz; an extension. What each format allows is in `audio.codecs`."""
+    bitrate: int | None = None
+    """Bits per second, of the lossy formats; an extension."""
 
     @field_validator("speed")
     @classmethod
@@ -89,7 +99,7 @@ async def speech(request: Request) -> Response:
             text=_text(body.input, shared),
             voice=_voice(body.voice, model, service.engine, strict=shared.settings.strict),
             speed=body.speed or 1.0,
-            format=body.response_format or "mp3",
+            layout=layout_of(body.response_format or "mp3", body.sample_rate, body.bitrate),
         )
         events = body.stream_format == "sse"
         spoken = service.speak(utterance, caller(request))
@@ -99,7 +109,7 @@ async def speech(request: Request) -> Response:
     finally:
         if not streaming:
             place.leave()
-    kind = "text/event-stream; charset=utf-8" if events else CONTENT_TYPES[utterance.format]
+    kind = "text/event-stream; charset=utf-8" if events else CONTENT_TYPES[utterance.layout.format]
     return LiveStream(audio, media_type=kind)
 
 
@@ -142,6 +152,8 @@ def _problem(param: str | None, message: str) -> str:
         "response_format": f"use one of {', '.join(get_args(SpeechFormat))}",
         "speed": "give a number from 0.25 to 4.0",
         "stream_format": "use audio or sse",
+        "sample_rate": f"give a whole number of hertz from {LEAST_RATE_HZ} to {MOST_RATE_HZ}",
+        "bitrate": "give a whole number of bits per second, such as 64000",
     }
     return hints.get(param or "", message[:1].lower() + message[1:])
 

@@ -12,7 +12,8 @@ from typing import TypeVar
 
 import numpy as np
 
-from myna.audio.encode import SpeechEncoder, SpeechFormat, encoder
+from myna.audio.codecs import Layout
+from myna.audio.encode import SpeechEncoder, encoder
 from myna.engines.contract import Samples, Synthesizer, Voice
 from myna.scheduling.queue import Ticket
 from myna.scheduling.workers import Workers
@@ -35,7 +36,7 @@ class Utterance:
     text: str
     voice: Voice
     speed: float
-    format: SpeechFormat
+    layout: Layout
 
 
 @dataclass(eq=False, slots=True)
@@ -89,7 +90,7 @@ class SpeechService:
             MynaError: the engine failed; what was yielded before is a valid beginning.
         """
         ticket = Ticket(caller)
-        coder = _Coder(encoder(utterance.format, self.engine.sample_rate_hz))
+        coder = _Coder(encoder(utterance.layout, self.engine.sample_rate_hz))
         waiting = deque(pieces(utterance.text))
         pending: deque[asyncio.Future[Samples]] = deque()
         spoken_s = 0.0

@@ -13,7 +13,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from myna.audio.encode import SPEECH_RATE_HZ, SpeechFormat, to_pcm, wav_header
+from myna.audio.codecs import SPEECH_RATE_HZ, SpeechFormat, layout_of
+from myna.audio.encode import to_pcm, wav_header
 from myna.engines.contract import Samples, Voice
 from myna.errors import EngineFailure
 from myna.scheduling import speaking
@@ -87,7 +88,7 @@ def speak(singer, workers) -> Iterator[Speak]:
         def make(
             text: str = TEXT, speech_format: SpeechFormat = "pcm", speed: float = 1.0
         ) -> AsyncIterator[Spoken]:
-            return service.speak(Utterance(text, JOE, speed, speech_format))
+            return service.speak(Utterance(text, JOE, speed, layout_of(speech_format)))
 
         yield make
 
