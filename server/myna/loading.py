@@ -12,10 +12,10 @@ from typing import Literal, TypeVar
 
 from myna.api.names import FAST_TTS_NAMES, STT_NAMES, TTS_NAMES
 from myna.audio.decode import DecodeLimits, Decoder
+from myna.audio.joints import Piece
 from myna.audio.vad import SpeechDetector, VadModel
 from myna.audio.windows import Loudness, SpeechProbabilities
 from myna.engines.contract import (
-    Samples,
     Synthesizer,
     Transcriber,
     Voice,
@@ -142,11 +142,13 @@ class Loader:
 
     def _speaker(self, model: PlannedModel) -> Resident[SpeechService]:
         engine = _timed(model, lambda: self._build_synthesizer(model))
-        workers = Workers[PieceJob, Samples](
+        workers = Workers[PieceJob, Piece](
             PieceRunner(engine), threads=engine.workers, batch_limit=1, name=model.id
         )
         workers.start()
-        service = SpeechService(engine, workers, self._threads)
+        service = SpeechService(
+            engine, workers, self._threads, loudness_lufs=self._settings.loudness or None
+        )
         return _resident(model, service, workers.close, engine.close)
 
     def _build_transcriber(self, model: PlannedModel) -> Transcriber:

@@ -16,6 +16,7 @@ import myna
 PACKAGE = Path(myna.__file__).parent
 
 ENGINE = {"engines.contract", "engines.devices", "audio", "text.transcript", "errors"}
+SPEAKING = {"engines.espeak_text", "engines.sessions", "engines.word_times"}
 PARTS = {
     "api",
     "audio",
@@ -44,12 +45,13 @@ MAY_IMPORT: dict[str, set[str]] = {
     "engines.espeak_text": set(),
     "engines.sessions": {"engines.devices", "errors"},
     "engines.tonecode": {"engines.contract"},
+    "engines.word_times": {"engines.contract", "text.transcript"},
     # Beside each other, and blind to each other.
-    "audio": {"engines.contract", "errors"},
+    "audio": {"engines.contract", "errors", "text.transcript"},
     "store": {"engines.contract"},
     "engines.fake": ENGINE | {"engines.tonecode"},
-    "engines.piper": ENGINE | {"engines.espeak_text", "engines.sessions"},
-    "engines.kokoro": ENGINE | {"engines.espeak_text", "engines.sessions"},
+    "engines.piper": ENGINE | SPEAKING,
+    "engines.kokoro": ENGINE | SPEAKING,
     "engines.whisper": ENGINE,
     # The heart, and the edge around it.
     "scheduling": {"audio", "text", "engines.contract", "errors"},

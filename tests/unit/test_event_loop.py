@@ -102,7 +102,8 @@ async def served(**settings):
 def recording(text=TEXT, padding_s=0):
     """A WAV of `text` in the fake engine's voice, and silence behind it."""
     engine = FakeSynthesizer()
-    spoken = [*engine.synthesize(text, engine.voices[0], 1.0), np.zeros(24_000 * padding_s)]
+    (stretch,) = engine.synthesize(text, engine.voices[0], 1.0)
+    spoken = [stretch.samples, np.zeros(24_000 * padding_s)]
     coder = encoder(layout_of("wav"), engine.sample_rate_hz)
     return coder.encode(np.concatenate(spoken).astype(np.float32)) + coder.finish()
 

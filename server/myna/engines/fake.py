@@ -17,6 +17,7 @@ from myna.engines.contract import (
     SAMPLE_RATE_HZ,
     DecodingOptions,
     Samples,
+    Stretch,
     Voice,
     Window,
     WindowJob,
@@ -53,20 +54,36 @@ class FakeSynthesizer:
             Voice(id=voice, name=voice.title(), language="en-US") for voice in _VOICES
         )
         self.workers = 2
+        self.times_words = True
 
-    def synthesize(self, text: str, voice: Voice, speed: float) -> Iterator[Samples]:
-        """A block for each word, and the pause at the end. Never raises on any text."""
+    def synthesize(
+        self, text: str, voice: Voice, speed: float, *, words: bool = False
+    ) -> Iterator[Stretch]:
+        """One stretch. Never raises on any text."""
         if not any(character.isalnum() for character in text):
             return
-        amplitude = self._amplitude(voice)
-        for block in encode(text, self.sample_rate_hz, speed):
-            yield amplitude * block
+        blocks = list(encode(text, self.sample_rate_hz, speed))
+        clause = text.rstrip().endswith((",", ";", ":"))
+        yield Stretch(
+            self._amplitude(voice) * np.concatenate(blocks),
+            "clause" if clause else "sentence",
+            tuple(self._timed(text, speed)) if words else (),
+        )
 
     def warm_up(self) -> None:
         """Nothing to warm."""
 
     def close(self) -> None:
         """Nothing to free."""
+
+    def _timed(self, text: str, speed: float) -> Iterator[Word]:
+        """Each word from behind the pause before it."""
+        at_s = 0.0
+        for word in text.split():
+            *blocks, pause = encode(word, self.sample_rate_hz, speed)
+            start_s = at_s + len(pause) / self.sample_rate_hz
+            at_s += sum(map(len, blocks)) / self.sample_rate_hz
+            yield Word(f" {word}", start_s, at_s, 1.0)
 
     def _amplitude(self, voice: Voice) -> np.float32:
         """Of each of the three tones."""
