@@ -89,6 +89,19 @@ REFUSED = [
     ("a bitrate below zero", {"bitrate": -64_000}, "bitrate"),
     ("a bitrate of a lossless format", {"bitrate": 64_000, "response_format": "flac"}, "bitrate"),
     ("a bitrate in words", {"bitrate": "64k"}, "bitrate"),
+    ("words without events", {"timestamp_granularities": ["word"]}, "timestamp_granularities"),
+    ("subtitles without events", {"subtitles": "srt"}, "subtitles"),
+    ("subtitles of another kind", {"subtitles": "ass", "stream_format": "sse"}, "subtitles"),
+    (
+        "other granularities",
+        {"timestamp_granularities": ["segment"], "stream_format": "sse"},
+        "timestamp_granularities",
+    ),
+    (
+        "granularities that are no list",
+        {"timestamp_granularities[]": "word", "stream_format": "sse"},
+        "timestamp_granularities",
+    ),
     ("no model", {"model": None}, "model"),
     ("an empty model", {"model": ""}, "model"),
     ("a model that is a number", {"model": 5}, "model"),
@@ -283,6 +296,47 @@ def test_sse_carries_the_same_file_in_pieces(fake_server, format_):
 def test_sse_of_a_real_voice_is_a_playable_file(server):
     streamed, _ = deltas(server.speak(input=SHORT, stream_format="sse"))
     assert 0.2 < seconds(streamed) < 3
+
+
+@pytest.mark.parametrize("key", ["timestamp_granularities", "timestamp_granularities[]"])
+def test_words_come_as_events_of_their_own_beside_the_standard_ones(fake_server, key):
+    text = "One two three. " * 30
+    reply = fake_server.speak(
+        input=text, stream_format="sse", response_format="pcm", **{key: ["word"]}
+    )
+    events = reply.events()
+    told = [word for event in events for word in event.get("words", [])]
+    assert {event["type"] for event in events[:-1]} == {"speech.audio.delta", "speech.audio.words"}
+    assert events[-1]["type"] == "speech.audio.done"
+    assert " ".join(word["word"] for word in told) == text.strip()
+    assert all(set(word) == {"word", "start", "end"} for word in told)
+    starts = [word["start"] for word in told]
+    assert starts == sorted(starts)
+    plain = fake_server.speak(input=text, response_format="pcm").body
+    audio = [base64.b64decode(event["audio"]) for event in events if "audio" in event]
+    assert b"".join(audio) == plain
+    assert told[-1]["end"] <= len(plain) / 48_000
+
+
+@pytest.mark.parametrize(
+    ("form", "head"), [("srt", "1\n00:00:00,"), ("vtt", "WEBVTT\n\n00:00:00.")]
+)
+def test_subtitles_come_before_done(fake_server, form, head):
+    reply = fake_server.speak(input="One two. Three four.", stream_format="sse", subtitles=form)
+    *_, told, done = reply.events()
+    assert (told["type"], told["format"]) == ("speech.audio.subtitles", form)
+    assert told["text"].startswith(head)
+    assert told["text"].count("-->") == 2
+    assert done["type"] == "speech.audio.done"
+
+
+@pytest.mark.parametrize(
+    ("instructions", "longer"), [("Speak slowly.", True), ("fast", False), ("None", None)]
+)
+def test_the_pace_of_instructions_is_followed(fake_server, instructions, longer):
+    usual = fake_server.speak(response_format="pcm").body
+    made = fake_server.speak(response_format="pcm", instructions=instructions).body
+    assert (made == usual) if longer is None else ((len(made) > len(usual)) == longer)
 
 
 def test_an_error_of_an_sse_request_is_a_plain_error(fake_server):
