@@ -51,10 +51,7 @@ class Server:
 
     def transcribe(self, clip: Clip, *, language: bool = True) -> Answer:
         """Upload the clip, ask for json, and give its text."""
-        key = (clip.path, language)
-        if key not in self._bodies:
-            self._bodies[key] = _multipart(clip, self.model, language=language)
-        boundary, body = self._bodies[key]
+        boundary, body = self.form(clip, language=language)
         answer = self._post(
             "/v1/audio/transcriptions", body, f"multipart/form-data; boundary={boundary}"
         )
@@ -66,21 +63,28 @@ class Server:
             ) from failure
         return Answer(answer.seconds, answer.first_byte_s, text.strip().encode())
 
-    def speak(self, text: str) -> Answer:
+    def form(self, clip: Clip, *, language: bool = True) -> tuple[str, bytes]:
+        """Boundary and body of the request for a clip's text."""
+        key = (clip.path, language)
+        if key not in self._bodies:
+            self._bodies[key] = _multipart(clip, self.model, language=language)
+        return self._bodies[key]
+
+    def speak(self, text: str, model: str = "tts-1") -> Answer:
         """The text as a WAV file."""
-        asked = {"model": "tts-1", "voice": "alloy", "input": text, "response_format": "wav"}
+        asked = {"model": model, "voice": "alloy", "input": text, "response_format": "wav"}
         return self._post("/v1/audio/speech", json.dumps(asked).encode(), "application/json")
 
     def reachable(self) -> bool:
         """Whether it answers at all, with whatever status."""
         try:
-            exchange(f"{self.base_url}/v1/models", headers=self._key(), timeout_s=10.0)
+            exchange(f"{self.base_url}/v1/models", headers=self.key(), timeout_s=10.0)
         except Refused as refusal:
             return refusal.__cause__ is None
         return True
 
     def _post(self, path: str, body: bytes, content_type: str) -> Answer:
-        headers = {"Content-Type": content_type} | self._key()
+        headers = {"Content-Type": content_type} | self.key()
         return exchange(
             self.base_url + path,
             method="POST",
@@ -89,7 +93,8 @@ class Server:
             timeout_s=self.timeout_s,
         )
 
-    def _key(self) -> dict[str, str]:
+    def key(self) -> dict[str, str]:
+        """The header that carries the API key, if there is one."""
         return {"Authorization": f"Bearer {self.api_key}"} if self.api_key else {}
 
 

@@ -14,6 +14,7 @@ from myna.app import create_app
 from myna.machine import keep_freed_memory
 from myna.planning import plan
 from myna.settings import Settings
+from myna.sockets import MOST_MESSAGE_BYTES, Socket
 from myna.telemetry import configure_logging
 
 _log = logging.getLogger("myna.serving")
@@ -29,7 +30,8 @@ def run(settings: Settings) -> None:
     """
     configure_logging(settings.log_level)
     listening = _bind(settings.host, settings.port)
-    keep_freed_memory()
+    if not keep_freed_memory():
+        _log.info("this system's malloc has no setting for it: freed memory is not kept for reuse")
     models = plan(settings)
     names = ", ".join(model.id for model in (*models.stt, *models.tts)) or "no model"
     _log.info("Myna %s: %s on %d threads", __version__, names, models.threads)
@@ -47,6 +49,10 @@ def run(settings: Settings) -> None:
         access_log=False,
         server_header=False,
         timeout_graceful_shutdown=30,
+        ws=Socket,
+        ws_max_size=MOST_MESSAGE_BYTES,
+        ws_ping_timeout=60.0,
+        ws_per_message_deflate=False,  # base64 of audio gains little, and each socket would pay
     )
     server = _Server(config)
     server.run(sockets=[listening])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import aclosing, suppress
 from dataclasses import dataclass
 from typing import Any, NoReturn, cast
@@ -24,6 +24,8 @@ _FIELD_BYTES = 8 * 1024 * 1024
 """Of one field: reference recordings come as data URLs of several MB."""
 _FIELDS_BYTES = 16 * 1024 * 1024
 """Of all fields together; they are held in memory."""
+_ARRIVING_BYTES = 1024 * 1024
+"""Smaller files are complete before it would be worth while to begin."""
 _HEADER_BYTES = 64 * 1024
 """Of all headers of one part."""
 
@@ -34,12 +36,14 @@ async def read_form(
     *,
     limit_bytes: int = BODY_LIMIT_BYTES,
     spool: Spool | None = None,
+    arriving: Callable[[Form], Awaitable[object]] | None = None,
 ) -> Form:
     """Read a multipart/form-data request.
 
     `stream` yields the body (starlette's `Request.stream()`), `headers` has lower-case names or
     ignores case, `limit_bytes` is for the whole body, `spool` is where files are kept (None for the
-    system's directory). A part is a file if it has a filename or is called `file`.
+    system's directory). A part is a file if it has a filename or is called `file`. `arriving` is
+    given, once, a form of what came before a large `file` that is still being written.
 
     Raises `BadRequest` for a body that is not such a form, `PayloadTooLarge` beyond the limit,
     `Overloaded` where the spool has no room and `ClientGone` if the client leaves; until a refused
@@ -52,6 +56,9 @@ async def read_form(
         async with aclosing(body.blocks()) as blocks:
             async for block in blocks:
                 await to_thread.run_sync(parts.feed, block)
+                if arriving and (begun := parts.begun()):
+                    await arriving(begun)
+                    arriving = None
         return await to_thread.run_sync(parts.form)
     except BaseException as error:
         if parts:
@@ -109,6 +116,13 @@ class _Parts:
             _unparsable(str(error), error)
         except OSError as error:
             unstorable(error)
+
+    def begun(self) -> Form | None:
+        """What there is while `file` is being written, from a size on that takes time to send."""
+        part = self._part
+        if part.file is None or part.file.size < _ARRIVING_BYTES or part.name != "file":
+            return None
+        return Form(self._fields, {"file": Upload(part.file, part.filename, "", part.file.size)})
 
     def form(self) -> Form:
         """All of it, when the body has ended."""
@@ -208,7 +222,7 @@ def _boundary(headers: Mapping[str, str]) -> bytes:
     if kind != b"multipart/form-data":
         raise BadRequest(
             f"Content-Type {headers.get('content-type', '')[:80]!r} is not a form. Send the "
-            "request as multipart/form-data with a part named 'file'."
+            "request as multipart/form-data."
         )
     if not options.get(b"boundary"):
         _unparsable("its content-type names no boundary; leave that header to your HTTP library")
@@ -227,6 +241,6 @@ def _filename(disposition: bytes, options: Mapping[bytes, bytes]) -> str | None:
 
 def _unparsable(reason: str, cause: Exception | None = None) -> NoReturn:
     raise BadRequest(
-        f"Could not parse multipart form: {reason}. Send the fields and a part named 'file' as "
+        f"Could not parse multipart form: {reason}. Send the fields and the file as "
         "multipart/form-data."
     ) from cause

@@ -9,7 +9,7 @@ import re
 import unicodedata
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
-from typing import Any, Literal, cast, get_args
+from typing import Any, Literal, get_args
 
 from fastapi import APIRouter, Request
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
@@ -17,8 +17,8 @@ from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 
 from myna.api.admission import admitted, leaving
+from myna.api.casting import cast, refuse_unspoken
 from myna.api.context import Context, caller, context
-from myna.api.names import TTS_1_VOICES, TTS_NAMES
 from myna.api.responses import LiveStream, event, primed, unless_gone
 from myna.audio.codecs import (
     CONTENT_TYPES,
@@ -27,10 +27,9 @@ from myna.audio.codecs import (
     SpeechFormat,
     layout_of,
 )
-from myna.engines.contract import OPENAI_VOICES, Synthesizer, Voice
+from myna.engines.contract import OPENAI_VOICES
 from myna.errors import BadRequest, ClientGone, MynaError, PayloadTooLarge, envelope
 from myna.scheduling.speaking import Spoken, Utterance
-from myna.scheduling.voices import own_voice, voice_named
 from myna.text.manner import manner_of
 from myna.text.sentences import speakable
 from myna.text.subtitles import SubtitleFormat, subtitles, word_entry
@@ -74,15 +73,13 @@ class SpeechRequest(BaseModel):
 
     @model_validator(mode="before")
     @classmethod
-    def _bracketed(cls, content: Any) -> Any:
+    def _bracketed(cls, content: dict[str, Any]) -> dict[str, Any]:
         """`timestamp_granularities[]`, as forms have it, is taken too."""
-        if isinstance(content, dict):
-            members = dict(cast("dict[str, Any]", content))
-            bracketed = members.pop("timestamp_granularities[]", None)
-            if bracketed is not None:
-                members["timestamp_granularities"] = bracketed
-            return members
-        return content
+        members = dict(content)
+        bracketed = members.pop("timestamp_granularities[]", None)
+        if bracketed is not None:
+            members["timestamp_granularities"] = bracketed
+        return members
 
     @field_validator("speed")
     @classmethod
@@ -113,10 +110,11 @@ async def speech(request: Request) -> Response:
         model = request.path_params.get("deployment") or body.model
         if not model:
             raise BadRequest("you must provide a model parameter", param="model")
-        service = residents.speaker(model, strict=shared.settings.strict).service
+        role = await cast(shared, model, _voice_name(body.voice))
+        service = role.speaker.service
         utterance = Utterance(
             text=_text(body.input, shared),
-            voice=_voice(body.voice, model, service.engine, strict=shared.settings.strict),
+            voice=role.voice,
             speed=body.speed or 1.0,
             layout=layout_of(body.response_format or "mp3", body.sample_rate, body.bitrate),
             words=_wants_words(body),
@@ -209,6 +207,7 @@ def _text(text: str, shared: Context) -> str:
             param="input",
             code="empty_string" if not text else None,
         )
+    refuse_unspoken(text, shared)
     return text
 
 
@@ -218,18 +217,8 @@ def _has_pictures(text: str) -> bool:
     return any(unicodedata.category(char) == "So" for char in text)
 
 
-def _voice(
-    asked: str | VoiceObject | None, model: str, engine: Synthesizer, *, strict: bool
-) -> Voice:
-    name = (asked.id if isinstance(asked, VoiceObject) else asked) or OPENAI_VOICES[0]
-    hosted = TTS_1_VOICES if model.startswith("tts-1") and model in TTS_NAMES else OPENAI_VOICES
-    if strict and name not in hosted and own_voice(name, engine) is None:
-        raise BadRequest(
-            f"Invalid 'voice': '{name}' is not a voice of this model; use one of "
-            f"{', '.join(sorted(hosted))}; GET /v1/audio/voices lists the engine's own.",
-            param="voice",
-        )
-    return voice_named(name, engine)
+def _voice_name(asked: str | VoiceObject | None) -> str:
+    return (asked.id if isinstance(asked, VoiceObject) else asked) or OPENAI_VOICES[0]
 
 
 async def _audio(speech: AsyncGenerator[Spoken]) -> AsyncGenerator[bytes]:
@@ -280,7 +269,7 @@ async def _events(
 
 def _usage(text: str, seconds: float) -> dict[str, int]:
     """Tokens as a bill would count them: words and marks in, audio out."""
-    words = cast("list[str]", re.findall(r"\w+|[^\w\s]", text))
+    words: list[str] = re.findall(r"\w+|[^\w\s]", text)
     spoken = math.ceil(seconds * _AUDIO_TOKENS_PER_S)
     return {
         "input_tokens": len(words),

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import errno
+import os
 import shutil
 import tempfile
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from threading import Lock
 from typing import NoReturn
@@ -83,6 +85,7 @@ class SpoolFile:
         self._file = tempfile.TemporaryFile(dir=folder)  # noqa: SIM115 - closed by `close`
         self._size = 0
         self._looked_at = -_LOOK_EVERY_BYTES
+        self._growth: int | None = None
 
     @property
     def size(self) -> int:
@@ -102,14 +105,37 @@ class SpoolFile:
         self._spool.take(len(data))
         self._size += len(data)
         self._file.write(data)
+        if self._growth is not None:
+            self._file.flush()
+            with suppress(BlockingIOError, BrokenPipeError):  # told already, or nobody listens
+                os.write(self._growth, b"+")
+
+    def follow(self) -> int:
+        """The end to read of a pipe that says when there is more to read in the file, and ends when
+        it is complete. Who asks closes it. Can be had once.
+
+        Raises OSError where what is buffered cannot be written.
+        """
+        reader, self._growth = os.pipe()
+        os.set_blocking(self._growth, False)
+        try:
+            self._file.flush()
+        except OSError:
+            os.close(reader)
+            raise
+        return reader
 
     def rewind(self) -> None:
-        """Write out what is buffered, and go to the beginning. Raises OSError where it fails."""
-        self._file.seek(0)
+        """The file is complete: write out what is buffered, and go to the beginning.
 
-    def read(self) -> bytes:
-        """All that is left."""
-        return self._file.read()
+        Raises OSError where it fails.
+        """
+        self._file.seek(0)
+        self._complete()
+
+    def read(self, n_bytes: int = -1) -> bytes:
+        """The next `n_bytes`, fewer at the end; by default all that is left."""
+        return self._file.read(n_bytes)
 
     def fileno(self) -> int:
         """The descriptor."""
@@ -119,8 +145,14 @@ class SpoolFile:
         """Give the space back; may be called again. Raises OSError where the rest cannot be
         written, and gives the space back all the same."""
         if not self._file.closed:
+            self._complete()
             self._spool.give_back(self._size)
             self._file.close()
+
+    def _complete(self) -> None:
+        if self._growth is not None:
+            os.close(self._growth)
+            self._growth = None
 
 
 async def release(close: Callable[[], object]) -> None:

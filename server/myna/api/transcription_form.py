@@ -13,14 +13,13 @@ from myna.audio.windows import Cutting
 from myna.engines.contract import DecodingOptions, Transcriber
 from myna.errors import BadRequest, NotImplementedHere
 from myna.text.formats import Granularity, ResponseFormat
-from myna.text.languages import language_code, language_name
+from myna.text.hints import checked_keywords, require_known, spoken_languages
 from myna.text.transcript import Task
 
 FORMATS = ("json", "text", "srt", "verbose_json", "vtt", "diarized_json")
 
 _WITHOUT_TIMES = frozenset({"json", "text"})
 """Formats that show no times: Whisper writes them faster, and no less exactly, without any."""
-_LEAST_SPEECH_S = 0.1
 _LEAST_WINDOW_S = 5.0
 """`server_vad` with its usual 200 ms would cut between words; Whisper needs more than one."""
 _CHUNKING = {"type", "threshold", "prefix_padding_ms", "silence_duration_ms"}
@@ -161,42 +160,24 @@ def _refuse_speakers(form: Form) -> None:
 
 def _languages(form: Form, task: Task, engine: Transcriber) -> tuple[str | None, frozenset[str]]:
     """The one language that was named, or the several to choose from."""
-    language = language_code(form.text("language") or "")
-    listed = [language_code(text, param="languages") for text in form.texts("languages")]
-    several = frozenset(code for code in listed if code)
-    if language is None and len(several) == 1:
-        language = next(iter(several))
-    if language is not None and language not in engine.languages:
-        if task == "translate" and not engine.translates:
-            return None, frozenset()
-        raise BadRequest(
-            f"The model `{engine.name}` does not know {language_name(language)}; "
-            "leave out language, or serve a multilingual model.",
-            param="language",
-            code="invalid_value",
-        )
+    language, several = spoken_languages(form.text("language"), form.texts("languages"))
+    if task == "translate" and not engine.translates and language not in engine.languages:
+        return None, frozenset()
+    require_known(language, engine.languages, engine.name)
     return language, several & engine.languages
 
 
 def _hotwords(form: Form) -> tuple[str, ...]:
     """Keywords of the hosted API, and the extension `hotwords` (words, or one text with commas)."""
-    keywords = form.texts("keywords")
-    for keyword in keywords:
-        if any(mark in keyword for mark in "<>\r\n"):
-            raise BadRequest(
-                "keywords must be single lines without < or >",
-                param="keywords",
-                code="invalid_value",
-            )
     hotwords = [part.strip() for text in form.texts("hotwords") for part in text.split(",")]
-    return tuple(word for word in [*keywords, *hotwords] if word)
+    return (*checked_keywords(form.texts("keywords")), *(word for word in hotwords if word))
 
 
 def _cutting(form: Form) -> Cutting:
     """`auto` and nothing are our own choice of windows; `server_vad` is done as asked."""
     strategy = form.nested("chunking_strategy")
     if strategy is None or strategy == "auto":
-        return Cutting(least_speech_s=_LEAST_SPEECH_S)
+        return Cutting()
     if isinstance(strategy, str) or strategy.get("type") != "server_vad":
         raise _bad_chunking("must be `auto` or an object with type `server_vad`")
     if unknown := set(strategy) - _CHUNKING:
@@ -206,7 +187,6 @@ def _cutting(form: Form) -> Cutting:
         lead_s=_bounded(strategy, "prefix_padding_ms", 300, 0, 10_000) / 1000,
         pause_s=_bounded(strategy, "silence_duration_ms", 200, 0, 30_000) / 1000,
         least_window_s=_LEAST_WINDOW_S,
-        least_speech_s=_LEAST_SPEECH_S,
     )
 
 

@@ -11,12 +11,14 @@ from myna.api import transcription_form
 from myna.api.admission import admitted, leaving
 from myna.api.context import Context, caller, context
 from myna.api.forms import Form
+from myna.api.head_start import HeadStart
 from myna.api.json_form import read_json_form
 from myna.api.multipart import read_form
 from myna.api.names import LISTS_LANGUAGES, counts_duration
 from myna.api.responses import DONE, LiveStream, event, primed, unless_gone
 from myna.api.transcription_form import TranscriptionForm
 from myna.errors import BadRequest, MynaError, envelope
+from myna.scheduling.ahead import Ahead
 from myna.scheduling.transcription import Bounds, Progress, Transcription, TranscriptionService
 from myna.text.formats import delta_event, done_event, render
 from myna.text.transcript import Task, Transcript
@@ -77,13 +79,13 @@ async def _answer(request: Request, task: Task) -> Response:
     place = await admitted(request, residents.stt.admission, shared.settings.max_upload_bytes)
     form = None
     streaming = False
-    try:
-        form = await _form(request, shared)
+
+    def choose(form: Form) -> tuple[TranscriptionService, TranscriptionForm]:
         model = request.path_params.get("deployment") or form.text("model")
         if not model:
             raise BadRequest("you must provide a model parameter", param="model")
         service = residents.transcriber(model, strict=shared.settings.strict).service
-        asked = transcription_form.read(
+        return service, transcription_form.read(
             form,
             model=model,
             task=task,
@@ -91,34 +93,47 @@ async def _answer(request: Request, task: Task) -> Response:
             beam_size=shared.settings.beam_size,
             strict=shared.settings.strict,
         )
-        bounds = Bounds(caller(request), shared.settings.request_timeout_s or None)
+
+    bounds = Bounds(caller(request), shared.settings.request_timeout_s or None)
+    start = HeadStart(choose, bounds)
+    try:
+        form = await _form(request, shared, start)
+        if shared.rehearsal is not None:
+            await shared.rehearsal.rewrite(form, shared.spool)
+        service, asked = choose(form)
         if asked.stream:
-            source = leaving(_events(form, service, asked, bounds), place)
+            source = leaving(_events(form, service, asked, start), place)
             events = await unless_gone(request, primed(source))
             streaming = True
             return LiveStream(events, media_type="text/event-stream; charset=utf-8")
-        return await unless_gone(request, _whole(service, asked, bounds))
+        return await unless_gone(request, _whole(service, asked, start))
     finally:
         if not streaming:
             place.leave()
+            await start.close()
             if form is not None:
                 await form.close()
 
 
-async def _form(request: Request, shared: Context) -> Form:
-    is_json = request.headers.get("content-type", "").startswith("application/json")
-    return await (read_json_form if is_json else read_form)(
-        request.stream(),
+async def _form(request: Request, shared: Context, start: HeadStart) -> Form:
+    stream, limit_bytes = request.stream(), shared.settings.max_upload_bytes
+    if request.headers.get("content-type", "").startswith("application/json"):
+        return await read_json_form(
+            stream, request.headers, limit_bytes=limit_bytes, spool=shared.spool
+        )
+    return await read_form(
+        stream,
         request.headers,
-        limit_bytes=shared.settings.max_upload_bytes,
+        limit_bytes=limit_bytes,
         spool=shared.spool,
+        arriving=start.begin,
     )
 
 
 async def _whole(
-    service: TranscriptionService, asked: TranscriptionForm, bounds: Bounds
+    service: TranscriptionService, asked: TranscriptionForm, start: HeadStart
 ) -> Response:
-    transcription = await service.open(asked.file.fd, asked.options, asked.cutting, bounds)
+    transcription = await start.finish(service, asked)
     transcript = await transcription.run()
     # In a thread, as an hour of words is megabytes of JSON.
     rendered = await service.call(
@@ -139,7 +154,7 @@ async def _events(
     form: Form,
     service: TranscriptionService,
     asked: TranscriptionForm,
-    bounds: Bounds,
+    start: HeadStart,
 ) -> AsyncGenerator[bytes]:
     """Deltas as windows finish, one `done` with the whole text, `[DONE]`.
 
@@ -147,7 +162,7 @@ async def _events(
     """
     begun = False
     try:
-        transcription = await service.open(asked.file.fd, asked.options, asked.cutting, bounds)
+        transcription = await start.finish(service, asked)
         async for delta in _deltas(transcription, logprobs=asked.logprobs):
             begun = True
             yield delta
@@ -166,10 +181,11 @@ async def _events(
             raise
         yield event(envelope(error))
     finally:
+        await start.close()
         await form.close()
 
 
-async def _deltas(transcription: Transcription, *, logprobs: bool) -> AsyncIterator[bytes]:
+async def _deltas(transcription: Transcription | Ahead, *, logprobs: bool) -> AsyncIterator[bytes]:
     """The text as it becomes final; joined, the deltas are the text of `done`."""
     begun = False
     held = ""

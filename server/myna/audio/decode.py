@@ -70,9 +70,11 @@ class Decoder:
         with self._lock:
             self._discard()
 
-    def open(self, fd: int) -> PcmStream:
+    def open(self, fd: int, growth: int | None = None) -> PcmStream:
         """Begin to decode a file: `fd` is a regular file, read from its beginning whatever its
-        offset, or a pipe. The caller keeps it and may close it at once.
+        offset, or a pipe. `growth` is the end to read of a pipe that is written to whenever a file
+        that is not complete has grown, and closed when it is. The caller keeps both and may close
+        them at once.
 
         Does not wait for the file to be looked at: what is wrong with it is raised by the first
         `read`. Raises EngineFailure if there is no decoding process to be had.
@@ -87,7 +89,7 @@ class Decoder:
             _enlarge(output)
             with self._lock:
                 try:
-                    self._send([fd, child_output, child_leash])
+                    self._send([fd, child_output, child_leash, *([growth] if growth else [])])
                 except OSError as error:
                     raise EngineFailure(f"the audio decoder does not start: {error}") from error
             ours.pop_all()

@@ -7,6 +7,8 @@ one byte with three descriptors beside it (SCM_RIGHTS), and is answered by a for
     source   the file's bytes: a regular file, read from its beginning, or a pipe
     output   a pipe that takes frames: one byte of kind, uint32 length (little endian), payload
     leash    a pipe that the server holds at the other end; when it lets go, the child dies
+    growth   only for a file that is still being written: a pipe that says something whenever it
+             has grown, and ends when it is complete
 
 The child gives up everything it does not need (see `confine`), decodes, and writes its frames.
 Output that stops without a last frame came from a child that died. The server's side of this is
@@ -61,7 +63,11 @@ BROKEN = b"B"
 """Last frame: not the file's fault; the reason in UTF-8."""
 SECONDS = struct.Struct("<d")
 DESCRIPTORS = 3
-"""Source, output and leash, in this order."""
+"""Source, output and leash, in this order; growth may follow."""
+FRONT_TO_BACK = (b"RIFF", b"fLaC", b"OggS", b"\x1aE\xdf\xa3", b"\xff\xf1", b"\xff\xf9")
+"""Beginnings of files that come out the same when they are read while they grow: wav, FLAC, Ogg,
+Matroska and WebM, AAC in ADTS. MP4 may have its index at its end, and FFmpeg trims the silence at
+the end of an MP3 only where the file's size bears its header out."""
 
 RATE_HZ = 16_000
 BLOCK_BYTES = 1 << 16
@@ -148,6 +154,41 @@ class SpoolFile:
         return self._position
 
 
+class GrowingFile:
+    """A regular file while it is being written, read once from front to back: who comes to its end
+    waits for more. Like a pipe it has no `seek`: demuxers would look at what is not there yet."""
+
+    def __init__(self, fd: int, growth: int) -> None:
+        self._fd = fd
+        self._growth = growth
+        self._position = 0
+        self._complete = False
+
+    def read(self, size: int) -> bytes:
+        """Up to `size` bytes, as soon as there are some."""
+        data = self._available(size)
+        self._position += len(data)
+        return data
+
+    def begins_as_one_of(self, kinds: tuple[bytes, ...]) -> bool:
+        """Whether it starts with one of these bytes."""
+        return self._available(max(map(len, kinds))).startswith(kinds)
+
+    def wait(self) -> None:
+        """Until it is complete."""
+        while not self._complete:
+            # What was written before the end was told is there when it is told.
+            self._complete = not os.read(self._growth, BLOCK_BYTES)
+
+    def _available(self, size: int) -> bytes:
+        try:
+            while not (data := os.pread(self._fd, size, self._position)) and not self._complete:
+                self._complete = not os.read(self._growth, BLOCK_BYTES)
+        except (MemoryError, OSError):
+            os._exit(1)
+        return data
+
+
 class PipeFile:
     """A source that is read once, from front to back. It has no `seek`, which PyAV looks for."""
 
@@ -160,6 +201,9 @@ class PipeFile:
             return os.read(self._fd, size)
         except (MemoryError, OSError):
             os._exit(1)
+
+
+SourceFile = SpoolFile | GrowingFile | PipeFile
 
 
 class PcmWriter:
@@ -212,44 +256,50 @@ def serve(requests: socket.socket, limits: DecodeLimits) -> None:
     """Fork a child for each request until the server hangs up."""
     address_space = _address_space_bytes() + limits.memory_bytes
     while True:
-        message, descriptors, _, _ = socket.recv_fds(requests, 1, DESCRIPTORS)
+        message, descriptors, _, _ = socket.recv_fds(requests, 1, DESCRIPTORS + 1)
         if not message:
             return
-        if len(descriptors) == DESCRIPTORS:
-            source, output, leash = descriptors
+        if len(descriptors) >= DESCRIPTORS:
             try:
                 child = os.fork()
             except OSError as error:
                 reason = f"the audio decoder cannot fork: {error.strerror}"
                 with contextlib.suppress(BrokenPipeError):  # nobody waits for it any more
-                    PcmWriter(output, limits.max_audio_s).send(BROKEN, reason.encode())
+                    PcmWriter(descriptors[1], limits.max_audio_s).send(BROKEN, reason.encode())
             else:
                 if child == 0:
                     requests.close()  # it carries the descriptors of other people's files
-                    _child(source, output, leash, limits, address_space)
+                    _child(descriptors, limits, address_space)
         for descriptor in descriptors:
             os.close(descriptor)
 
 
-def _child(
-    source: int, output: int, leash: int, limits: DecodeLimits, address_space_bytes: int
-) -> None:
+def _source(fd: int, growth: int | None = None) -> SourceFile:
+    """How a child reads its file, after waiting for it where it has to be complete."""
+    if growth is not None:
+        growing = GrowingFile(fd, growth)
+        if growing.begins_as_one_of(FRONT_TO_BACK):
+            return growing
+        growing.wait()
+    return SpoolFile(fd) if stat.S_ISREG(os.fstat(fd).st_mode) else PipeFile(fd)
+
+
+def _child(descriptors: list[int], limits: DecodeLimits, address_space_bytes: int) -> None:
     """Everything that happens in a child; it never returns into the loop that forked it."""
     try:
+        source, output, leash, *growth = descriptors
         die_with(leash)
         os.dup2(sys.stdout.fileno(), sys.stderr.fileno())  # /dev/null: logs are not for uploads
         signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # a reader that left ends the child quietly
-        regular = stat.S_ISREG(os.fstat(source).st_mode)
-        file = SpoolFile(source) if regular else PipeFile(source)
         writer = PcmWriter(output, limits.max_audio_s)
         writer.send(STARTED)
         confine(limits.cpu_s, address_space_bytes)
-        _answer(file, writer)
+        _answer(_source(source, *growth), writer)
     finally:
         os._exit(0)
 
 
-def _answer(file: SpoolFile | PipeFile, writer: PcmWriter) -> None:
+def _answer(file: SourceFile, writer: PcmWriter) -> None:
     try:
         decode(file, writer)
     except Refusal as refusal:
@@ -317,7 +367,7 @@ def warm_up() -> None:
         writer.send(END)
 
 
-def decode(file: SpoolFile | PipeFile | io.BytesIO, writer: PcmWriter) -> None:
+def decode(file: SourceFile | io.BytesIO, writer: PcmWriter) -> None:
     """Write the first audio stream of `file` as mono 16 kHz s16le.
 
     Damaged packets are left out, and a file that breaks off gives what it has. Raises Refusal for
@@ -366,10 +416,10 @@ def _audio_stream(container: InputContainer) -> AudioStream:
     return stream
 
 
-def _declared_s(container: InputContainer, file: SpoolFile | PipeFile | io.BytesIO) -> float | None:
+def _declared_s(container: InputContainer, file: SourceFile | io.BytesIO) -> float | None:
     """The length that the container states, where it is worth anything."""
     known = MEASURED_DURATIONS.intersection(container.format.name.split(","))
-    if not known or container.duration is None or isinstance(file, PipeFile):
+    if not known or container.duration is None or isinstance(file, GrowingFile | PipeFile):
         return None
     return container.duration / 1_000_000
 

@@ -80,7 +80,7 @@ class Cutting:
     """A pause this long ends a window."""
     longest_s: float = 30.0
     """Whisper's window."""
-    least_speech_s: float = 0.0
+    least_speech_s: float = 0.1
     """A window with less speech than this is dropped as a click."""
     least_window_s: float = 0.0
     """A window shorter than this goes on over a pause of less than `LONG_PAUSE_S`: alone, a single
@@ -137,6 +137,23 @@ class Windower:
         if self._open:
             found += self._close(min(len(self._frames), self._spoken_until() + self._tail))
         return [_until(window, end) for window in found]
+
+    @property
+    def span(self) -> tuple[int, int] | None:
+        """The open window's first frame and the one behind its last speech, counted from the
+        recording's beginning; None where nobody has spoken since the last window."""
+        return (self._first, self._first + self._spoken_until()) if self._open else None
+
+    @property
+    def silent_frames(self) -> int:
+        """How long nobody has spoken at the end of the open window."""
+        return self._silent if self._open else 0
+
+    def so_far(self) -> Window | None:
+        """The open window as it would be if the recording ended now; it stays open. None where that
+        is too little speech for a window."""
+        found = self._window(min(len(self._frames), self._spoken_until() + self._tail))
+        return found[0] if self._open and found else None
 
     def _step(self, frame: Samples, probability: float) -> list[Window]:
         cutting = self._cutting

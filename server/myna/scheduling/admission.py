@@ -34,6 +34,8 @@ class Admission:
         self._speed = speed
         self.requests = 0
         """Requests that have been admitted and have not left."""
+        self.admitted = 0
+        """All that have ever been."""
 
     def admit(self) -> Admitted:
         """A place for one request, to be left when it is answered.
@@ -48,6 +50,7 @@ class Admission:
                 retry_after_s=self._retry_after_s(queued_s),
             )
         self.requests += 1
+        self.admitted += 1
         return Admitted(self)
 
     def _retry_after_s(self, queued_s: float) -> float:

@@ -88,6 +88,16 @@ class Residents:
         """The text-to-speech model for a request; raises as `transcriber` does."""
         return _chosen(self.tts, self.stt, model, strict=strict)
 
+    @property
+    def served(self) -> int:
+        """Requests that have come so far."""
+        return self.stt.admission.admitted + self.tts.admission.admitted
+
+    @property
+    def present(self) -> int:
+        """Requests that are worked on now."""
+        return self.stt.admission.requests + self.tts.admission.requests
+
     def close(self) -> None:
         """Unload everything."""
         for resident in (*self.stt.residents, *self.tts.residents):

@@ -22,7 +22,8 @@ from myna.errors import BadRequest, EngineFailure, MynaError
 from myna.scheduling.queue import Ticket
 from myna.scheduling.workers import Workers
 from myna.text.manner import Manner
-from myna.text.sentences import pieces
+from myna.text.sentences import FIRST_CHARS, cuts, speakable
+from myna.text.spoken import spoken
 from myna.text.transcript import Word
 
 T = TypeVar("T")
@@ -99,6 +100,8 @@ class SpeechService:
         workers: Workers[PieceJob, Piece],
         threads: Executor,
         *,
+        first_chars: int = FIRST_CHARS,
+        normalize: bool = True,
         loudness_lufs: float | None = None,
     ) -> None:
         """Utterances are brought to `loudness_lufs`; None leaves what the engine makes."""
@@ -106,6 +109,24 @@ class SpeechService:
         self.workers = workers
         self._threads = threads
         self._loudness_lufs = loudness_lufs
+        self._first_chars = first_chars
+        self._normalize = normalize
+
+    def pieces(self, utterance: Utterance) -> list[str]:
+        """What the engine is given to say, in order.
+
+        Raises:
+            BadRequest: the text is nothing but markup.
+        """
+        text = utterance.text
+        if self._normalize:
+            text = spoken(text, utterance.voice.language)
+            if speakable(utterance.text) and not speakable(text):
+                raise BadRequest(
+                    "Invalid 'input': there is nothing to say but markup; give some words.",
+                    param="input",
+                )
+        return [piece.said for piece in cuts(text, first_chars=self._first_chars)]
 
     async def speak(self, utterance: Utterance, caller: str = "") -> AsyncGenerator[Spoken]:
         """Encoded audio piece by piece, headers with the first, in the part of `caller`.
@@ -113,8 +134,8 @@ class SpeechService:
         Left early, it takes back the pieces that still wait.
 
         Raises:
-            BadRequest: the voice cannot read the text, or words are wanted of an engine that does
-                not know where they are.
+            BadRequest: the text is nothing but markup, the voice cannot read it, or words are
+                wanted of an engine that does not know where they are.
             MynaError: the engine or the encoder failed; what was yielded before is a valid
                 beginning.
         """
@@ -126,10 +147,10 @@ class SpeechService:
             )
         ticket = Ticket(caller)
         coder = _Coder(utterance, self.engine.sample_rate_hz, self._loudness_lufs)
-        waiting = deque(pieces(utterance.text))
         pending: deque[asyncio.Future[Piece]] = deque()
         spoken_s = 0.0
         try:
+            waiting = deque(await self._call(lambda: self.pieces(utterance)))
             while waiting or pending:
                 while waiting and len(pending) < _LOOKAHEAD:
                     pending.append(self._submit(ticket, utterance, waiting.popleft()))

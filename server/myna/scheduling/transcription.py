@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 import os
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, replace
+from threading import BoundedSemaphore
 from typing import Any, TypeVar
 
 from myna.audio.decode import Decoder, PcmStream
@@ -30,6 +31,8 @@ T = TypeVar("T")
 _LOOKAHEAD = 16
 """Windows of one request that may wait or run at once: enough to fill batches, few enough that an
 hour of audio is never in memory."""
+_UPLOADING = 4
+"""Uploads that are transcribed while they arrive; others are when they are complete."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,16 +71,30 @@ class TranscriptionService:
     ) -> None:
         self.engine = engine
         self.workers = workers
+        self.speech = speech
+        """Makes what finds speech in one stream of audio."""
         self._decoder = decoder
-        self._speech = speech
         self._threads = threads
+        self.uploading = BoundedSemaphore(_UPLOADING)
+        """Transcriptions of files that are still being uploaded: each may hold a thread while it
+        waits for its client."""
+
+    def on(self, threads: Executor) -> TranscriptionService:
+        """The same engine and queue, with other threads for the work beside them."""
+        return TranscriptionService(self.engine, self.workers, self._decoder, self.speech, threads)
 
     async def open(
-        self, fd: int, options: DecodingOptions, cutting: Cutting, bounds: Bounds = _UNBOUNDED
+        self,
+        fd: int,
+        options: DecodingOptions,
+        cutting: Cutting,
+        bounds: Bounds = _UNBOUNDED,
+        growth: int | None = None,
     ) -> Transcription:
-        """Begin with the media file behind `fd`, which stays the caller's."""
+        """Begin with the media file behind `fd`; `growth` tells when a file that is not complete
+        has grown (see `Decoder.open`). Both stay the caller's."""
         prompt_tokens = await self.call(lambda: self.engine.prompt_tokens(options))
-        stream = WindowStream(await self._decoded(fd), self._speech(), cutting)
+        stream = WindowStream(await self._decoded(fd, growth), self.speech(), cutting)
         return Transcription(self, stream, options, prompt_tokens, bounds)
 
     async def call(self, function: Callable[[], T]) -> T:
@@ -96,15 +113,32 @@ class TranscriptionService:
                 raise Overloaded(f"{self.engine.name} is being unloaded") from None
             raise
 
-    def _opened(self, own: int) -> PcmStream:
-        try:
-            return self._decoder.open(own)
-        finally:
-            os.close(own)
+    def cancel(self, ticket: Ticket) -> None:
+        """Forget what waits for the engine with this ticket; it cannot be used again."""
+        self.workers.cancel(ticket)
 
-    async def _decoded(self, fd: int) -> PcmStream:
-        # A descriptor of our own: the caller may close his while the thread is still opening it.
-        own = os.dup(fd)
+    async def decode_whole(
+        self, ticket: Ticket, window: Window, options: DecodingOptions
+    ) -> WindowResult:
+        """Decode a window, and what the engine left of it as a window of its own."""
+        result = await self.decode(ticket, WindowJob(window, options))
+        if result.rest_from_s is None:
+            return result
+        skipped = round((result.rest_from_s - window.start_s) * SAMPLE_RATE_HZ)
+        behind = Window(window.samples[skipped:], result.rest_from_s)
+        rest = await self.decode_whole(ticket, behind, replace(options, language=result.language))
+        return WindowResult(result.segments + rest.segments, result.language)
+
+    def _opened(self, own: Sequence[int]) -> PcmStream:
+        try:
+            return self._decoder.open(*own)
+        finally:
+            for fd in own:
+                os.close(fd)
+
+    async def _decoded(self, fd: int, growth: int | None) -> PcmStream:
+        # Descriptors of our own: the caller may close his while the thread is still opening it.
+        own = [os.dup(each) for each in (fd, growth) if each is not None]
         opening = asyncio.ensure_future(self.call(lambda: self._opened(own)))
         try:
             return await asyncio.shield(opening)
@@ -211,16 +245,9 @@ class Transcription:
                 self._first = self._first or task
                 self._pending.append(task)
 
-    async def _decode(self, window: Window, language: str | None = None) -> WindowResult:
-        language = language or await self._spoken_language()
-        job = WindowJob(window, replace(self._options, language=language))
-        result = await self._service.decode(self._ticket, job)
-        if result.rest_from_s is None:
-            return result
-        skipped = round((result.rest_from_s - window.start_s) * SAMPLE_RATE_HZ)
-        behind = Window(window.samples[skipped:], result.rest_from_s)
-        rest = await self._decode(behind, result.language)
-        return WindowResult(result.segments + rest.segments, result.language)
+    async def _decode(self, window: Window) -> WindowResult:
+        options = replace(self._options, language=await self._spoken_language())
+        return await self._service.decode_whole(self._ticket, window, options)
 
     async def _spoken_language(self) -> str | None:
         """A recording has one language: its first window finds it, the others are told."""

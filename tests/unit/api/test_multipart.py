@@ -331,3 +331,34 @@ def test_any_bytes_are_a_form_or_refused(noise, inserted, chunk):
             assert error.message  # noqa: PT017 - most are refused, none may fail otherwise
         else:
             assert form.text("absent") is None
+
+
+def arriving(*parts: bytes) -> list[tuple[str | None, str | None, int]]:
+    """The forms that were given while the body came: (model, language, bytes of the file)."""
+    found: list[tuple[str | None, str | None, int]] = []
+
+    async def seen(form: Form) -> None:
+        assert form.file
+        found.append((form.text("model"), form.text("language"), form.file.size))
+
+    async def run() -> None:
+        body = pieces(closed(*parts), 100_000)
+        async with await read_form(body, HEADERS, arriving=seen) as form:
+            assert form.text("model") == "m"
+
+    asyncio.run(run())
+    return found
+
+
+def test_a_large_file_is_told_of_once_while_it_arrives_with_the_fields_before_it():
+    large = upload(bytes(3_000_000))
+    (found,) = arriving(field("model", "m"), large, field("language", "en"))
+    assert found[:2] == ("m", None)
+    assert 1_000_000 < found[2] < 2_000_000
+    (found,) = arriving(large, field("model", "m"))
+    assert found[:2] == (None, None)
+
+
+def test_a_small_file_or_another_one_is_not_told_of():
+    assert arriving(field("model", "m"), upload(bytes(500_000))) == []
+    assert arriving(field("model", "m"), upload(bytes(3_000_000), name="other")) == []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import os
 from collections import namedtuple
 
 import pytest
@@ -36,6 +37,34 @@ def test_a_file_reads_back_what_was_written(tmp_path):
     assert (file.read(), file.closed) == (b"abc", False)
     file.close()
     assert file.closed
+
+
+def test_who_follows_a_file_is_told_when_it_grows_and_when_it_is_complete(tmp_path):
+    file = Spool(tmp_path).file()
+    file.write(b"a")
+    growth = file.follow()
+    assert os.pread(file.fileno(), 10, 0) == b"a"
+    for _ in range(100_000):  # more than a pipe holds: nobody has to listen
+        file.write(b"b")
+    assert os.fstat(file.fileno()).st_size == 100_001
+    while os.read(growth, 1 << 20) == b"+" * (1 << 20):
+        pass
+    file.write(b"c")
+    assert os.read(growth, 1 << 20) == b"+"
+    file.rewind()
+    assert os.read(growth, 1 << 20) == b""
+    os.close(growth)
+    file.write(b"d")
+    file.close()
+
+
+def test_a_file_that_nobody_follows_any_more_can_be_written_and_closed(tmp_path):
+    file = Spool(tmp_path).file()
+    growth = file.follow()
+    os.close(growth)
+    file.write(b"a")
+    file.close()
+    file.close()
 
 
 def test_a_disk_that_is_nearly_full_takes_no_more(monkeypatch, tmp_path):

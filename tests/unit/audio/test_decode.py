@@ -6,14 +6,17 @@ import os
 import socket
 import struct
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from myna.api.spool import Spool
 from myna.audio.decode import Decoder, PcmStream
-from myna.errors import AudioTooLong, UnsupportedAudio
+from myna.errors import AudioTooLong, ClientGone, UnsupportedAudio
 
 FORMATS = {
     "wav": ("wav", "pcm_s16le", 44_100),
@@ -32,6 +35,26 @@ FORMATS = {
 }
 
 OUTCOMES = (UnsupportedAudio, AudioTooLong)
+
+
+@contextmanager
+def growing(folder: Path) -> Iterator[tuple[Callable[[bytes | None], None], int, int]]:
+    """An empty upload: how to make it grow (None completes it), its descriptor, and the pipe that
+    tells of it."""
+    file = Spool(folder).file()
+    growth = file.follow()
+
+    def grow(data: bytes | None) -> None:
+        if data is None:
+            file.rewind()
+        else:
+            file.write(data)
+
+    try:
+        yield grow, file.fileno(), growth
+    finally:
+        os.close(growth)
+        file.close()
 
 
 def wav_bytes(
@@ -166,6 +189,49 @@ def test_a_stream_that_changes_its_rate_and_channels_on_the_way_goes_on(
     assert abs(len(samples) / 16_000 - 4) < 0.3
     assert is_tone(samples[:30_000])
     assert is_tone(samples[-30_000:])
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_a_file_that_grows_while_it_is_read_comes_out_as_the_complete_one(
+    name, decoder, tmp_path, tone, encode, decode_file
+):
+    container, codec, rate_hz = FORMATS[name]
+    path = tmp_path / "complete"
+    encode(path, tone(5, rate_hz), container, codec, rate_hz)
+    data = path.read_bytes()
+    with growing(tmp_path) as (grow, fd, growth), decoder.open(fd, growth) as stream:
+        step = len(data) // 7
+        for at in range(0, len(data), step):
+            grow(data[at : at + step])
+        grow(None)
+        found = list(iter(lambda: stream.read(10_000).tolist(), []))
+    assert list(chain.from_iterable(found)) == decode_file(decoder, path).tolist()
+
+
+@pytest.mark.parametrize("name", ["wav", "flac", "ogg_opus", "webm", "aac"])
+def test_audio_comes_out_of_a_file_before_the_file_is_complete(
+    name, decoder, tmp_path, tone, encode
+):
+    path = tmp_path / "complete"
+    container, codec, rate_hz = FORMATS[name]
+    encode(path, tone(60, rate_hz), container, codec, rate_hz)
+    data = path.read_bytes()
+    with growing(tmp_path) as (grow, fd, growth), decoder.open(fd, growth) as stream:
+        grow(data[: len(data) // 2])
+        assert len(stream.read(10 * 16_000)) == 10 * 16_000
+        grow(data[len(data) // 2 :])
+        grow(None)
+        assert abs(len(stream.read(60 * 16_000)) - 50 * 16_000) < 1_000
+
+
+def test_a_file_that_stops_growing_is_given_up_with_its_stream(decoder, tmp_path):
+    with growing(tmp_path) as (grow, fd, growth), decoder.open(fd, growth) as stream:
+        grow(b"RIFF")
+        closing = threading.Timer(0.2, stream.close)
+        closing.start()
+        with pytest.raises(ClientGone):
+            stream.read(16_000)
+        closing.join()
 
 
 @pytest.mark.parametrize(

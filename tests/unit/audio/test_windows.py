@@ -115,6 +115,7 @@ cuttings = st.builds(
     tail_s=st.sampled_from([0.0, 0.1, 0.4]),
     pause_s=st.sampled_from([0.0, 0.2, 1.0, 2.0, 40.0]),
     longest_s=st.sampled_from([1.5, 4.0, 30.0]),
+    least_speech_s=st.just(0.0),
 )
 leftovers = st.integers(0, FRAME - 1)
 """How many samples the last frame is short of."""
@@ -176,6 +177,11 @@ def test_pending_audio_never_exceeds_the_longest_window(values, cutting):
     for value in values:
         windower.feed(np.zeros(FRAME, np.float32), np.array([value], np.float32))
         assert len(windower._frames) == len(windower._speech) <= longest
+
+
+def test_a_click_is_no_window_and_a_syllable_is_one():
+    assert cut_frames(frames((0, 2), (1, 0.09), (0, 2))) == []
+    assert len(cut_frames(frames((0, 2), (1, 0.13), (0, 2)))) == 1
 
 
 @quick
@@ -275,7 +281,7 @@ def test_speech_at_both_ends_of_the_recording_is_kept_whole():
 
 def test_a_word_in_the_last_incomplete_frame_is_kept():
     audio = noise(50 * FRAME + 5)
-    (window,) = cut(audio, [0.0] * 50 + [1.0])
+    (window,) = cut(audio, [0.0] * 50 + [1.0], Cutting(least_speech_s=0))
     assert bounds(window)[1] == len(audio)
 
 
