@@ -302,6 +302,9 @@ class Session:
         self.ids: list[int] = []
         self.speakers: list[int | None] = []
 
+    def get_outputs(self) -> list[str]:
+        return ["output"]
+
     def run(self, _names: None, inputs: dict[str, np.ndarray]) -> list[np.ndarray]:
         self.ids = inputs["input"][0].tolist()
         self.speakers.append(int(inputs["sid"][0]) if "sid" in inputs else None)
@@ -314,7 +317,7 @@ LETTERS = "^_$ .ˈːaehklnotuyɑəɛɡʊ"
 @pytest.fixture
 def session(monkeypatch: pytest.MonkeyPatch) -> Session:
     made = Session()
-    monkeypatch.setattr("myna.engines.piper.onnx_session", lambda *_: made)
+    monkeypatch.setattr("myna.engines.piper.onnx_session", lambda *_, also: made)
     return made
 
 
