@@ -317,7 +317,7 @@ LETTERS = "^_$ .ˈːaehklnotuyɑəɛɡʊ"
 @pytest.fixture
 def session(monkeypatch: pytest.MonkeyPatch) -> Session:
     made = Session()
-    monkeypatch.setattr("myna.engines.piper.onnx_session", lambda *_, also: made)
+    monkeypatch.setattr("myna.engines.piper.onnx_session", lambda *_, **_also: made)
     return made
 
 
