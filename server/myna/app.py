@@ -13,21 +13,38 @@ from fastapi.exceptions import RequestValidationError
 from starlette.datastructures import MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.middleware.cors import CORSMiddleware
+from starlette.requests import HTTPConnection
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from myna import __version__
 from myna.accounts import Accounts, Allowance
-from myna.api import health, metrics, models, residents, speech, transcriptions
+from myna.api import (
+    health,
+    metrics,
+    models,
+    realtime,
+    residents,
+    speech,
+    testing,
+    transcriptions,
+    voice_consents,
+    voices,
+)
 from myna.api.context import Context
 from myna.api.draining import Drain, Drainable
+from myna.api.rehearsal import CONTROL, Rehearsal, Rehearsed
 from myna.api.responses import failure
 from myna.api.spool import Spool
-from myna.auth import Keyring
+from myna.auth import Keyring, sent_key
 from myna.errors import BadRequest, MethodNotAllowed, MynaError, NotFound, Unauthorized
 from myna.lifecycle import living
 from myna.loading import Loader, ModelPlan
+from myna.playground import Playground, is_page
+from myna.realtime.sessions import Sessions
+from myna.realtime.tokens import ClientSecrets
 from myna.settings import Settings
+from myna.store.custom_voices import CustomVoices, default_folder
 from myna.telemetry.access import Access, Telemetry
 from myna.telemetry.record import RequestRecord
 
@@ -74,7 +91,10 @@ def create_app(
         keyring,
         accounts,
         Spool(settings.spool_dir, settings.max_spool_bytes),
+        CustomVoices(settings.voices_dir or default_folder(), settings.max_custom_voices),
+        Sessions(settings.max_sessions, plan.threads),
         told.metrics.registry,
+        rehearsal=_rehearsal(plan) if settings.testing else None,
     )
     told.metrics.watch(lambda: shared.residents, lambda: shared.spool.held_bytes)
 
@@ -87,6 +107,7 @@ def create_app(
                 yield
         finally:
             threads.shutdown(wait=False, cancel_futures=True)
+            shared.sessions.close()
             if told.traces is not None:
                 await asyncio.to_thread(told.traces.close)
 
@@ -100,34 +121,53 @@ def create_app(
     )
     app.state.context = shared
     for prefix in PREFIXES:
-        for module in (transcriptions, speech, models, residents):
+        for module in (
+            *(transcriptions, speech, voices, voice_consents),
+            *(models, residents, realtime),
+        ):
             app.include_router(module.router, prefix=prefix, include_in_schema=prefix == "/v1")
     for module in (health, metrics):
         app.include_router(module.router)
         app.include_router(module.router, prefix="/v1", include_in_schema=False)
+    if settings.playground:
+        app.router.routes.extend(Playground.load().routes())
     _handle_errors(app)
-    app.add_middleware(_Gate, keyring=keyring, accounts=accounts)
+    app.add_middleware(_Gate, keyring=keyring, accounts=accounts, secrets=shared.sessions.secrets)
+    if shared.rehearsal is not None:
+        app.include_router(testing.router, prefix="/v1", include_in_schema=False)
+        app.add_middleware(Rehearsed, rehearsal=shared.rehearsal)
     app.add_middleware(Drainable, drain=drain or Drain(), limit_bytes=settings.max_upload_bytes)
     _allow_origins(app, settings.cors_origins)
     app.add_middleware(Access, telemetry=told)
     return app
 
 
+def _rehearsal(plan: ModelPlan) -> Rehearsal:
+    from myna.engines.fake import recording  # noqa: PLC0415 - loaded when chosen
+
+    _log.warning("testing: whoever reaches this server can make it fail")
+    scriptable = {model.engine for model in plan.stt} == {"fake"}
+    return Rehearsal(recording if scriptable else None)
+
+
 class _Gate:
     """Asks for a key before anything of the request is read."""
 
-    def __init__(self, app: ASGIApp, keyring: Keyring, accounts: Accounts) -> None:
+    def __init__(
+        self, app: ASGIApp, keyring: Keyring, accounts: Accounts, secrets: ClientSecrets
+    ) -> None:
         self._app = app
         self._keyring = keyring
         self._accounts = accounts
+        self._secrets = secrets
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Let the request in, or answer 401; every answer says what the caller has left."""
-        if scope["type"] != "http" or _is_open(scope):
+        if scope["type"] not in {"http", "websocket"} or _is_open(scope):
             await self._app(scope, receive, send)
             return
         try:
-            name = self._keyring.admit(Request(scope).headers)
+            name = self._caller(HTTPConnection(scope))
         except Unauthorized as error:
             await failure(error)(scope, receive, send)
             return
@@ -139,16 +179,27 @@ class _Gate:
             record.key, record.charge = name or "", account.charge
 
         async def limited(message: Message) -> None:
-            if message["type"] == "http.response.start":
+            if message["type"] in {"http.response.start", "websocket.http.response.start"}:
                 MutableHeaders(scope=message).update(account.headers())
             await send(message)
 
         await self._app(scope, receive, limited)
 
+    def _caller(self, connection: HTTPConnection) -> str | None:
+        if connection.scope["type"] == "websocket":
+            grant = self._secrets.find(sent_key(connection.headers))
+            if grant is not None:
+                return grant.caller
+        return self._keyring.admit(connection.headers)
+
 
 def _is_open(scope: Scope) -> bool:
-    path = scope["path"].removeprefix("/v1")
-    return scope["method"] in {"GET", "HEAD"} and path in OPEN_PATHS
+    path = scope["path"]
+    if path.removeprefix("/v1").startswith(CONTROL):
+        return True  # answers with `testing` only, where anybody may do anything
+    if scope["type"] != "http" or scope["method"] not in {"GET", "HEAD"}:
+        return False
+    return path.removeprefix("/v1") in OPEN_PATHS or is_page(path)
 
 
 def _allow_origins(app: FastAPI, origins: tuple[str, ...]) -> None:

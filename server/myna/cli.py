@@ -27,7 +27,7 @@ def settings_options(command: Callable[..., Any]) -> Callable[..., Any]:
         shown = (
             ",".join(cast("tuple[str, ...]", default)) if isinstance(default, tuple) else default
         )
-        note = "" if shown in (None, "") else f"  [default: {shown}]"
+        note = "" if shown in (None, "", {}) else f"  [default: {shown}]"
         text = f"{field.description}{note}  ({_variable(name)})"
         if isinstance(default, bool):
             flag = f"{_flag(name)}/--no-{name.replace('_', '-')}"
@@ -87,7 +87,7 @@ def serve(config: Path | None, **given: Any) -> None:
 @settings_options
 def pull(models: tuple[str, ...], config: Path | None, *, verify: bool, **given: Any) -> None:
     """Download the weights of MODELS (default: what `serve` would load)."""
-    from myna.planning import store
+    from myna.planning import diarizer_name, store
     from myna.store.cards import Catalogue
     from myna.store.resolution import resolve
 
@@ -95,8 +95,8 @@ def pull(models: tuple[str, ...], config: Path | None, *, verify: bool, **given:
     catalogue = Catalogue.load(settings.models_dir)
     weights = store(settings)
     try:
-        for name in models or (*settings.stt, *settings.tts):
-            if name == "fake":
+        for name in models or (*settings.stt, *settings.tts, diarizer_name(settings)):
+            if name is None or name == "fake":
                 continue
             found = resolve(name, None, catalogue, weights)
             if verify and found.card is not None:
@@ -189,7 +189,7 @@ def transcribe(config: Path | None, **given: Any) -> None:
 
 
 @main.command()
-@click.argument("text")
+@click.argument("text", required=False)
 @click.option("--voice", default="alloy", show_default=True, help="Voice to speak with.")
 @click.option("--speed", type=float, default=1.0, show_default=True, help="0.25 to 4.")
 @click.option(
@@ -199,14 +199,22 @@ def transcribe(config: Path | None, **given: Any) -> None:
     help="Default: by the output's name, else wav.",
 )
 @click.option(
-    "-o", "--output", type=click.Path(path_type=Path), help="File to write; - for standard output."
+    "-o",
+    "--output",
+    type=click.Path(path_type=Path),
+    help="File to write, - for standard output; default: it is played.",
 )
 @settings_options
 def speak(config: Path | None, **given: Any) -> None:
-    """Speak TEXT (- reads standard input) into a file with a local model, without a server."""
+    """Speak TEXT aloud, or into a file, with a local model, without a server.
+
+    Without TEXT, or with -, it is read from standard input.
+    """
     from myna.local import SpeakJob, speak_text
 
-    text = given.pop("text")
+    text = given.pop("text") or "-"
+    if text == "-" and sys.stdin.isatty():
+        raise click.UsageError("Give a TEXT, or pipe one in: myna speak < letter.txt")
     job = SpeakJob(
         text=sys.stdin.read() if text == "-" else text,
         voice=given.pop("voice"),

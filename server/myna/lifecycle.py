@@ -13,6 +13,7 @@ from myna.api.context import Context
 from myna.loading import Loader
 from myna.machine import give_back_freed_memory, resident_bytes
 from myna.quiet import give_back_when_quiet
+from myna.scheduling.casting import check_stand_ins
 from myna.scheduling.residency import Observer, Residency, Terms
 from myna.scheduling.residents import Residents
 from myna.settings import Settings
@@ -55,6 +56,7 @@ async def _live(
     )
     try:
         await _preload(residents, residency, shared.settings.preload)
+        check_stand_ins(residents.tts.residents, shared.settings.voices)
         shared.residency, shared.residents = residency, residents
         _log.info("ready after %.1f s", time.perf_counter() - begun_s)
         await asyncio.gather(residency.watch(), _tidy(residents))

@@ -10,15 +10,15 @@ from concurrent.futures import Executor
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Literal, TypeVar
+from typing import Any, Literal, TypeVar
 
 from myna.api.names import FAST_TTS_NAMES, STT_NAMES, TTS_NAMES
 from myna.audio.decode import DecodeLimits, Decoder
+from myna.audio.joints import Piece
 from myna.audio.vad import SpeechDetector, VadModel
 from myna.audio.windows import Loudness, SpeechProbabilities
 from myna.engines.contract import (
-    OPENAI_VOICES,
-    Samples,
+    Diarizer,
     Synthesizer,
     Transcriber,
     Voice,
@@ -28,15 +28,17 @@ from myna.engines.contract import (
 from myna.engines.devices import Device, DeviceChoice, choose_device
 from myna.machine import give_back_freed_memory
 from myna.scheduling.admission import Admission
+from myna.scheduling.casting import check_stand_ins
+from myna.scheduling.diarization import DiarizationService, ListeningJob, ListeningRunner
 from myna.scheduling.resident import About, Loaded, Resident
 from myna.scheduling.residents import Residents, Shelf
 from myna.scheduling.speaking import PieceJob, PieceRunner, SpeechService
 from myna.scheduling.transcription import TranscriptionService
-from myna.scheduling.voices import voice_named
+from myna.scheduling.voices import foreseen, give_stand_ins, meant_by
 from myna.scheduling.workers import Observer, Workers
 from myna.settings import Settings
 
-EngineName = Literal["whisper", "piper", "kokoro", "fake"]
+EngineName = Literal["whisper", "piper", "kokoro", "diarizer", "fake"]
 _Engine = TypeVar("_Engine", Transcriber, Synthesizer)
 _Service = TypeVar("_Service", TranscriptionService, SpeechService)
 
@@ -68,6 +70,9 @@ class ModelPlan:
     """The default first."""
     threads: int
     """CPU threads for all engines together."""
+    diarize: PlannedModel | None = None
+    without_speakers: str = "it was started with --diarize none"
+    """Why nothing is planned that tells speakers apart."""
 
     @property
     def front_threads(self) -> int:
@@ -97,6 +102,7 @@ class Loader:
         """Load and warm every model; blocks.
 
         Raises:
+            ValueError: the setting `voices` has what is not there.
             Exception: whatever a model's library says about its files or the device.
         """
         residents = self.prepare()
@@ -105,6 +111,7 @@ class Loader:
                 resident.hold(resident.build())
             for resident in residents.tts.residents:
                 resident.hold(resident.build())
+            check_stand_ins(residents.tts.residents, self._settings.voices)
         except BaseException:
             residents.close()
             raise
@@ -126,7 +133,27 @@ class Loader:
             Shelf("transcription", stt, STT_NAMES, self._admission(stt)),
             Shelf("speech", tts, TTS_NAMES, self._admission(tts), speech_names(tts)),
             decoder.close,
+            self._diarization(),
+            self._plan.without_speakers,
         )
+
+    def _diarization(self) -> DiarizationService | None:
+        """Not loaded yet: most requests want no speakers. A thread for every two cores, since it
+        takes a small part of what a transcription does and runs beside one."""
+        if self._plan.diarize is None:
+            return None
+        engine = self._build_diarizer(self._plan.diarize)
+        threads = max(1, self._plan.threads // 2)
+        workers = Workers[ListeningJob, Any](
+            ListeningRunner(),
+            threads=threads,
+            batch_limit=1,
+            name=engine.name,
+            observer=self._observer,
+            shares=self._shares,
+        )
+        workers.start()
+        return DiarizationService(engine, workers, self._threads)
 
     def _admission(
         self,
@@ -134,7 +161,7 @@ class Loader:
     ) -> Admission:
         """One bound for all models of a task: they share the machine."""
 
-        def workers() -> list[Workers[WindowJob, WindowResult] | Workers[PieceJob, Samples]]:
+        def workers() -> list[Workers[WindowJob, WindowResult] | Workers[PieceJob, Piece]]:
             return [held.service.workers for one in residents if (held := one.held)]
 
         def speed() -> float | None:
@@ -163,7 +190,6 @@ class Loader:
     def _resident(
         self, model: PlannedModel, build: Callable[[], Loaded[_Service]]
     ) -> Resident[_Service]:
-        voices = {voice.id: voice for voice in model.voices}
         real = model.engine != "fake"
         about = About(
             model.id,
@@ -173,7 +199,8 @@ class Loader:
             size_bytes=_size_bytes(model.folder) if real else 0,
             pinned=bool({"all", model.id, *model.aliases} & set(self._settings.pinned)),
             voices=model.voices,
-            stand_ins={name: voices[id_] for name, id_ in model.stand_ins.items()},
+            stand_ins=foreseen(model.stand_ins, model.voices)
+            | foreseen(self._settings.voices, model.voices),
         )
         return Resident(about, build)
 
@@ -198,7 +225,8 @@ class Loader:
 
     def _speaker(self, model: PlannedModel) -> Loaded[SpeechService]:
         engine = _timed(model, lambda: self._build_synthesizer(model))
-        workers = Workers[PieceJob, Samples](
+        give_stand_ins(engine, self._settings.voices)
+        workers = Workers[PieceJob, Piece](
             PieceRunner(engine),
             threads=engine.workers,
             batch_limit=1,
@@ -207,10 +235,16 @@ class Loader:
             shares=self._shares,
         )
         workers.start()
-        service = SpeechService(engine, workers, self._threads)
-        stand_ins = {name: voice_named(name, engine) for name in OPENAI_VOICES}
+        service = SpeechService(
+            engine,
+            workers,
+            self._threads,
+            first_chars=engine.first_chars,
+            normalize=self._settings.normalize_text,
+            loudness_lufs=self._settings.loudness or None,
+        )
         close = _closing(workers.close, engine.close)
-        return Loaded(service, close, tuple(engine.voices), stand_ins)
+        return Loaded(service, close, tuple(engine.voices), meant_by(engine))
 
     def _build_transcriber(self, model: PlannedModel) -> Transcriber:
         if model.engine == "fake":
@@ -229,6 +263,15 @@ class Loader:
             batch_limit=self._settings.batch_size,
             sizing=Sizing(enabled=self._settings.right_size),
         )
+
+    def _build_diarizer(self, model: PlannedModel) -> Diarizer:
+        if model.engine == "fake":
+            from myna.engines.fake_diarizer import FakeDiarizer  # noqa: PLC0415 - loaded when chosen
+
+            return FakeDiarizer(model.id)
+        from myna.engines.diarizer import SpeakerDiarizer  # noqa: PLC0415 - loaded when chosen
+
+        return SpeakerDiarizer(model.folder, model.id)
 
     def _build_synthesizer(self, model: PlannedModel) -> Synthesizer:
         if model.engine == "fake":

@@ -17,6 +17,7 @@ from myna.app import create_app
 from myna.machine import keep_freed_memory
 from myna.planning import plan
 from myna.settings import Settings
+from myna.sockets import MOST_MESSAGE_BYTES, Socket
 from myna.telemetry.access import Telemetry
 from myna.telemetry.logs import configure_logging
 from myna.telemetry.traces import exporting
@@ -59,6 +60,10 @@ def run(settings: Settings) -> None:
         access_log=False,
         server_header=False,
         timeout_graceful_shutdown=_LINGER_S,
+        ws=Socket,
+        ws_max_size=MOST_MESSAGE_BYTES,
+        ws_ping_timeout=60.0,
+        ws_per_message_deflate=False,  # base64 of audio gains little, and each socket would pay
     )
     server = _Server(config, drain, settings.drain_s)
     server.run(sockets=[listening])

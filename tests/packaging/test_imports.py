@@ -16,6 +16,7 @@ import myna
 PACKAGE = Path(myna.__file__).parent
 
 ENGINE = {"engines.contract", "engines.devices", "audio", "text.transcript", "errors", "stages"}
+SPEAKING = {"engines.espeak_text", "engines.sessions", "engines.word_times"}
 PARTS = {
     "accounts",
     "api",
@@ -23,6 +24,8 @@ PARTS = {
     "auth",
     "engines",
     "errors",
+    "playground",
+    "realtime",
     "scheduling",
     "settings",
     "stages",
@@ -41,6 +44,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "machine": set(),
     "stages": set(),
     "quiet": set(),
+    "playground": set(),
     "text": {"errors"},
     "engines": set(),
     "engines.contract": {"stages", "text.transcript"},
@@ -48,22 +52,29 @@ MAY_IMPORT: dict[str, set[str]] = {
     "engines.espeak_text": set(),
     "engines.sessions": {"engines.devices", "errors"},
     "engines.tonecode": {"engines.contract"},
+    "engines.word_times": {"engines.contract", "text.transcript"},
     # Beside each other, and blind to each other.
-    "audio": {"engines.contract", "errors"},
-    "store": {"engines.contract"},
+    "audio": {"engines.contract", "errors", "text.transcript"},
+    "conversion": set(),
+    "store": {"conversion", "engines.contract"},
     "engines.fake": ENGINE | {"engines.tonecode"},
-    "engines.piper": ENGINE | {"engines.espeak_text", "engines.sessions"},
-    "engines.kokoro": ENGINE | {"engines.espeak_text", "engines.sessions"},
+    "engines.fake_diarizer": ENGINE | {"engines.tonecode"},
+    "engines.piper": ENGINE | SPEAKING,
+    "engines.kokoro": ENGINE | SPEAKING,
     "engines.whisper": ENGINE,
+    "engines.diarizer": ENGINE | {"engines.sessions"},
     # The heart, and the edge around it.
     "scheduling": {"audio", "text", "engines.contract", "errors", "stages"},
     "accounts": {"errors"},
     "auth": {"accounts", "errors"},
+    "realtime": {"scheduling", "audio", "text", "engines.contract", "errors", "stages"},
     "api": {
         "accounts",
+        "realtime",
         "scheduling",
         "audio",
         "text",
+        "store.custom_voices",
         "engines.contract",
         "errors",
         "auth",
@@ -76,10 +87,13 @@ MAY_IMPORT: dict[str, set[str]] = {
     "lifecycle": PARTS | {"loading", "machine", "quiet"},
     "planning": PARTS | {"loading"},
     "app": PARTS | {"lifecycle", "loading"},
-    "local": PARTS | {"loading", "machine", "planning"},
-    "serving": {"api.draining", "app", "machine", "planning", "settings", "telemetry"},
+    "playing": {"errors"},
+    "local": PARTS | {"loading", "machine", "planning", "playing"},
+    "serving": {"api.draining", "app", "machine", "planning", "settings", "sockets", "telemetry"},
     "airgap": {"planning", "settings", "store"},
+    "sockets": set(),
     "settings_docs": {"settings"},
+    "testing": set(),  # pytest imports it at every start
     "cli": {"airgap", "serving", "planning", "local", "store", "settings", "errors"},
     "__main__": {"cli"},
 }
@@ -157,6 +171,35 @@ def loaded_after(statement: str) -> set[str]:
 def test_engines_under_the_gpl_are_not_loaded_until_one_is_chosen() -> None:
     loaded = loaded_after("import myna.serving, myna.local, myna.cli")
     assert not loaded & {"piper", "espeakng_loader", "phonemizer", "kokoro_onnx"}
+
+
+def test_pytest_starts_without_anything_of_the_server() -> None:
+    ours = {"av", "click", "fastapi", "numpy", "onnxruntime", "pydantic", "starlette", "uvicorn"}
+    assert not loaded_after("import myna.testing") & ours
+
+
+def test_fake_engines_load_no_library_of_a_real_one() -> None:
+    serving = (
+        "from concurrent.futures import ThreadPoolExecutor; from myna.settings import Settings; "
+        "from myna.loading import Loader; from myna.planning import plan; import myna.serving; "
+        "settings = Settings(stt=('fake',), tts=('fake',), testing=True); planned = plan(settings);"
+        "myna.serving.create_app(settings, planned); "
+        "Loader(settings, planned, ThreadPoolExecutor()).load().close()"
+    )
+    real = {
+        "ctranslate2",
+        "faster_whisper",
+        "huggingface_hub",
+        "kokoro_onnx",
+        "piper",
+        "tokenizers",
+    }
+    assert not loaded_after(serving) & real
+
+
+def test_what_tells_speakers_apart_is_not_loaded_until_somebody_asks() -> None:
+    loaded = loaded_after("import myna.serving, myna.local, myna.conversion")
+    assert not loaded & {"scipy", "kaldi_native_fbank", "torch", "onnx"}
 
 
 def test_the_command_line_starts_without_the_heavy_libraries() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import tarfile
@@ -51,6 +52,13 @@ def test_the_wheel_has_every_module_and_is_marked_as_typed(
     assert modules | {"myna/py.typed"} <= set(wheel.namelist())
 
 
+def test_the_wheel_has_the_playground_as_it_is(root: Path, wheel: zipfile.ZipFile) -> None:
+    folder = root / "server" / "myna" / "playground" / "static"
+    pages = {f"myna/playground/static/{file.name}": file.read_bytes() for file in folder.iterdir()}
+    assert "myna/playground/static/index.html" in pages
+    assert {name: wheel.read(name) for name in pages} == pages
+
+
 def test_the_wheel_has_nothing_but_the_package(wheel: zipfile.ZipFile) -> None:
     dist_info = f"myna-{myna.__version__}.dist-info"
     assert {name.split("/")[0] for name in wheel.namelist()} == {"myna", dist_info}
@@ -79,3 +87,17 @@ def test_the_source_distribution_has_cards_and_no_weights(root: Path, built: Pat
 
 def test_the_installed_version_is_the_one_that_is_served() -> None:
     assert metadata.version("myna") == myna.__version__
+
+
+def test_pytest_finds_the_plugin_of_the_wheel(built: Path, tmp_path: Path) -> None:
+    (file,) = built.glob("*.whl")
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "--fixtures", "--trace-config", str(tmp_path)],
+        cwd=tmp_path,
+        env=os.environ | {"PYTHONPATH": str(file)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert f"{file}/myna/testing.py" in done.stdout, done.stdout + done.stderr
+    assert "myna_server [session scope]" in done.stdout

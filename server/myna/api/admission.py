@@ -24,13 +24,14 @@ async def admitted(request: Request, admission: Admission, limit_bytes: int) -> 
         Overloaded: there is none. What the client goes on to write has been taken and dropped.
     """
     try:
-        return _admitted(account(request), admission)
+        return placed(account(request), admission)
     except (Overloaded, RateLimited):
         await Body(request.stream(), request.headers, limit_bytes).drain()
         raise
 
 
-def _admitted(account: Account, admission: Admission) -> Admitted:
+def placed(account: Account, admission: Admission) -> Admitted:
+    """A place for somebody whose account has something left; raises as `admitted` does."""
     place = admission.admit()
     try:
         account.admit()

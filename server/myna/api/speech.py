@@ -9,24 +9,32 @@ import re
 import unicodedata
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
-from typing import Any, Literal, cast, get_args
+from typing import Any, Literal, get_args
 
 from fastapi import APIRouter, Request
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 
-from myna.api.admission import admitted, leased, leaving
+from myna.api.admission import admitted, leaving
+from myna.api.casting import cast, refuse_unspoken
 from myna.api.context import Context, caller, context, record
-from myna.api.names import TTS_1_VOICES, TTS_NAMES
 from myna.api.responses import LiveStream, event, primed, unless_gone
-from myna.audio.encode import CONTENT_TYPES, SpeechFormat
-from myna.engines.contract import OPENAI_VOICES, Synthesizer, Voice
+from myna.audio.codecs import (
+    CONTENT_TYPES,
+    LEAST_RATE_HZ,
+    MOST_RATE_HZ,
+    SpeechFormat,
+    layout_of,
+)
+from myna.engines.contract import OPENAI_VOICES
 from myna.errors import BadRequest, ClientGone, MynaError, PayloadTooLarge, envelope
 from myna.scheduling.speaking import Spoken, Utterance
-from myna.scheduling.voices import own_voice, voice_named
 from myna.stages import Record
+from myna.text.manner import manner_of
 from myna.text.sentences import speakable
+from myna.text.subtitles import SubtitleFormat, subtitles, word_entry
+from myna.text.transcript import Word
 
 router = APIRouter(tags=["audio"])
 
@@ -55,6 +63,24 @@ class SpeechRequest(BaseModel):
     response_format: SpeechFormat | None = None
     speed: float | None = Field(None, ge=0.25, le=4.0)
     stream_format: Literal["audio", "sse"] | None = None
+    sample_rate: int | None = None
+    """Hertz; an extension. What each format allows is in `audio.codecs`."""
+    bitrate: int | None = None
+    """Bits per second, of the lossy formats; an extension."""
+    timestamp_granularities: list[Literal["word"]] | None = None
+    """Extension for `sse`: `["word"]` adds events that tell where the words are."""
+    subtitles: SubtitleFormat | None = None
+    """Extension for `sse`: an event with subtitles of what was said."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _bracketed(cls, content: dict[str, Any]) -> dict[str, Any]:
+        """`timestamp_granularities[]`, as forms have it, is taken too."""
+        members = dict(content)
+        bracketed = members.pop("timestamp_granularities[]", None)
+        if bracketed is not None:
+            members["timestamp_granularities"] = bracketed
+        return members
 
     @field_validator("speed")
     @classmethod
@@ -85,25 +111,38 @@ async def speech(request: Request) -> Response:
         model = request.path_params.get("deployment") or body.model
         if not model:
             raise BadRequest("you must provide a model parameter", param="model")
-        resident = residents.speaker(model, strict=shared.settings.strict)
-        service = await leased(request, resident, place)
+        role = await cast(request, place, model, _voice_name(body.voice))
+        service = role.speaker.service
         utterance = Utterance(
             text=_text(body.input, shared),
-            voice=_voice(body.voice, model, service.engine, strict=shared.settings.strict),
+            voice=role.voice,
             speed=body.speed or 1.0,
-            format=body.response_format or "mp3",
+            layout=layout_of(body.response_format or "mp3", body.sample_rate, body.bitrate),
+            words=_wants_words(body),
+            manner=manner_of(body.instructions or ""),
         )
         events = body.stream_format == "sse"
         told = record(request)
         spoken = service.speak(utterance, caller(request), told)
-        source = _events(spoken, utterance, told) if events else _audio(spoken)
+        source = _events(spoken, utterance, body, told) if events else _audio(spoken)
         audio = await unless_gone(request, primed(leaving(source, place)))
         streaming = True
     finally:
         if not streaming:
             place.leave()
-    kind = "text/event-stream; charset=utf-8" if events else CONTENT_TYPES[utterance.format]
+    kind = "text/event-stream; charset=utf-8" if events else CONTENT_TYPES[utterance.layout.format]
     return LiveStream(audio, media_type=kind)
+
+
+def _wants_words(body: SpeechRequest) -> bool:
+    """Raises BadRequest where there would be no event to tell them in."""
+    for name in ("timestamp_granularities", "subtitles"):
+        if getattr(body, name) and body.stream_format != "sse":
+            raise BadRequest(
+                f"Invalid '{name}': sound alone cannot carry it; set stream_format to sse.",
+                param=name,
+            )
+    return bool(body.timestamp_granularities or body.subtitles)
 
 
 async def _read(request: Request) -> bytes:
@@ -145,6 +184,10 @@ def _problem(param: str | None, message: str) -> str:
         "response_format": f"use one of {', '.join(get_args(SpeechFormat))}",
         "speed": "give a number from 0.25 to 4.0",
         "stream_format": "use audio or sse",
+        "timestamp_granularities": 'give ["word"]',
+        "subtitles": "use srt or vtt",
+        "sample_rate": f"give a whole number of hertz from {LEAST_RATE_HZ} to {MOST_RATE_HZ}",
+        "bitrate": "give a whole number of bits per second, such as 64000",
     }
     return hints.get(param or "", message[:1].lower() + message[1:])
 
@@ -166,6 +209,7 @@ def _text(text: str, shared: Context) -> str:
             param="input",
             code="empty_string" if not text else None,
         )
+    refuse_unspoken(text, shared)
     return text
 
 
@@ -175,18 +219,8 @@ def _has_pictures(text: str) -> bool:
     return any(unicodedata.category(char) == "So" for char in text)
 
 
-def _voice(
-    asked: str | VoiceObject | None, model: str, engine: Synthesizer, *, strict: bool
-) -> Voice:
-    name = (asked.id if isinstance(asked, VoiceObject) else asked) or OPENAI_VOICES[0]
-    hosted = TTS_1_VOICES if model.startswith("tts-1") and model in TTS_NAMES else OPENAI_VOICES
-    if strict and name not in hosted and own_voice(name, engine) is None:
-        raise BadRequest(
-            f"Invalid 'voice': '{name}' is not a voice of this model; use one of "
-            f"{', '.join(sorted(hosted))}; GET /v1/audio/voices lists the engine's own.",
-            param="voice",
-        )
-    return voice_named(name, engine)
+def _voice_name(asked: str | VoiceObject | None) -> str:
+    return (asked.id if isinstance(asked, VoiceObject) else asked) or OPENAI_VOICES[0]
 
 
 async def _audio(speech: AsyncGenerator[Spoken]) -> AsyncGenerator[bytes]:
@@ -197,10 +231,14 @@ async def _audio(speech: AsyncGenerator[Spoken]) -> AsyncGenerator[bytes]:
 
 
 async def _events(
-    speech: AsyncGenerator[Spoken], utterance: Utterance, told: Record
+    speech: AsyncGenerator[Spoken], utterance: Utterance, body: SpeechRequest, told: Record
 ) -> AsyncGenerator[bytes]:
-    """Base64 deltas, then `done` with usage; a failure behind the first becomes an error event."""
+    """Base64 deltas, then `done` with usage; a failure behind the first becomes an error event.
+
+    Words follow the sound that they are in, subtitles come before `done`.
+    """
     seconds = 0.0
+    said: list[Word] = []
     begun = False
     try:
         async with aclosing(speech):
@@ -210,19 +248,31 @@ async def _events(
                     audio = base64.b64encode(spoken.data).decode()
                     yield event({"type": "speech.audio.delta", "audio": audio})
                     begun = True
+                said += spoken.words
+                if body.timestamp_granularities and spoken.words:
+                    words = [word_entry(word) for word in spoken.words]
+                    yield event({"type": "speech.audio.words", "words": words})
     except MynaError as error:
         if not begun:
             raise
         told.failed(error.code or error.type)
         yield event(envelope(error))
         return
+    if body.subtitles:
+        yield event(
+            {
+                "type": "speech.audio.subtitles",
+                "format": body.subtitles,
+                "text": subtitles(said, body.subtitles),
+            }
+        )
     usage = _usage(utterance.text, seconds)
     yield event({"type": "speech.audio.done", "usage": usage})
 
 
 def _usage(text: str, seconds: float) -> dict[str, int]:
     """Tokens as a bill would count them: words and marks in, audio out."""
-    words = cast("list[str]", re.findall(r"\w+|[^\w\s]", text))
+    words: list[str] = re.findall(r"\w+|[^\w\s]", text)
     spoken = math.ceil(seconds * _AUDIO_TOKENS_PER_S)
     return {
         "input_tokens": len(words),

@@ -10,20 +10,23 @@ from __future__ import annotations
 
 import time
 import zlib
-from collections.abc import Hashable, Iterator, Sequence
+from collections.abc import Hashable, Iterator, Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 
+from myna.audio.encode import to_pcm, wav_header
 from myna.engines.contract import (
     SAMPLE_RATE_HZ,
     DecodingOptions,
     Samples,
+    Stretch,
     Voice,
     Window,
     WindowJob,
     WindowResult,
 )
-from myna.engines.tonecode import SILENCE_RMS, Spoken, decode, encode
+from myna.engines.tonecode import SENTENCE_ENDS, SILENCE_RMS, Spoken, decode, encode
 from myna.text.transcript import Segment, TokenLogprob, Word
 
 _VOICES = (
@@ -38,14 +41,18 @@ _WHISPER_CODES = (
     "haw ln ha ba jw su yue"
 )
 
-_SENTENCE_ENDS = (".", "!", "?", "。", "！", "？", "।")
 _LONGEST_SEGMENT_S = 10.0
 
 
 class FakeSynthesizer:
-    """Speaks the tone code at 24 kHz in 13 voices that differ in loudness."""
+    """Speaks the tone code at 24 kHz in 13 voices that differ in loudness.
+
+    A `VoiceReader`: any file is a voice to it, so that clients which clone voices can be tested.
+    """
 
     kind = "fake"
+    first_chars = 60
+    clones = True
 
     def __init__(self, name: str = "fake") -> None:
         self.name = name
@@ -53,15 +60,27 @@ class FakeSynthesizer:
         self.voices: Sequence[Voice] = tuple(
             Voice(id=voice, name=voice.title(), language="en-US") for voice in _VOICES
         )
+        self.stand_ins: Mapping[str, str] = {}
         self.workers = 2
+        self.times_words = True
 
-    def synthesize(self, text: str, voice: Voice, speed: float) -> Iterator[Samples]:
-        """A block for each word, and the pause at the end. Never raises on any text."""
+    def read_voice(self, file: bytes, about: Voice) -> Voice:
+        """As loud as the file's bytes say, the same for the same file. Never raises."""
+        return replace(about, speaker=zlib.crc32(file) % len(_VOICES))
+
+    def synthesize(
+        self, text: str, voice: Voice, speed: float, *, words: bool = False
+    ) -> Iterator[Stretch]:
+        """One stretch. Never raises on any text."""
         if not any(character.isalnum() for character in text):
             return
-        amplitude = self._amplitude(voice)
-        for block in encode(text, self.sample_rate_hz, speed):
-            yield amplitude * block
+        blocks = list(encode(text, self.sample_rate_hz, speed))
+        clause = text.rstrip().endswith((",", ";", ":"))
+        yield Stretch(
+            self._amplitude(voice) * np.concatenate(blocks),
+            "clause" if clause else "sentence",
+            tuple(self._timed(text, speed)) if words else (),
+        )
 
     def warm_up(self) -> None:
         """Nothing to warm."""
@@ -69,11 +88,20 @@ class FakeSynthesizer:
     def close(self) -> None:
         """Nothing to free."""
 
+    def _timed(self, text: str, speed: float) -> Iterator[Word]:
+        """Each word from behind the pause before it."""
+        at_s = 0.0
+        for word in text.split():
+            *blocks, pause = encode(word, self.sample_rate_hz, speed)
+            start_s = at_s + len(pause) / self.sample_rate_hz
+            at_s += sum(map(len, blocks)) / self.sample_rate_hz
+            yield Word(f" {word}", start_s, at_s, 1.0)
+
     def _amplitude(self, voice: Voice) -> np.float32:
         """Of each of the three tones."""
         known = [voice.id for voice in self.voices]
-        place = known.index(voice.id) if voice.id in known else 0
-        return np.float32(0.15 + 0.01 * place)
+        place = known.index(voice.id) if voice.id in known else voice.speaker
+        return np.float32(0.15 + 0.01 * (place or 0))
 
 
 class FakeTranscriber:
@@ -132,6 +160,12 @@ class FakeTranscriber:
         return WindowResult(segments, job.options.language or "en")
 
 
+def recording(text: str) -> bytes:
+    """The text as a WAV file in which `FakeTranscriber` hears it."""
+    samples = 0.2 * np.concatenate(list(encode(text, SAMPLE_RATE_HZ)))
+    return wav_header(SAMPLE_RATE_HZ) + to_pcm(samples).tobytes()
+
+
 def _placeholder(samples: Samples) -> list[Spoken]:
     """Words for sound that is no code, spread evenly over where it is."""
     frame = SAMPLE_RATE_HZ // 50
@@ -154,7 +188,7 @@ def _sentences(words: Sequence[Spoken]) -> Iterator[list[Spoken]]:
     for word in words:
         part.append(word)
         long = word.end_s - part[0].start_s >= _LONGEST_SEGMENT_S
-        if long or word.text.endswith(_SENTENCE_ENDS):
+        if long or word.text.endswith(SENTENCE_ENDS):
             yield part
             part = []
     if part:

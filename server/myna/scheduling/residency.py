@@ -109,8 +109,11 @@ class Residency:
         limit_bytes = self._terms.memory_bytes
         return not limit_bytes or self.held_bytes + resident.memory_bytes <= limit_bytes
 
-    async def lease(self, resident: Resident[Service]) -> Lease[Service]:
-        """The model for one request, loaded if need be; it stays until the lease ends.
+    async def lease(
+        self, resident: Resident[Service], *, wait_s: float | None = None
+    ) -> Lease[Service]:
+        """The model for one request, loaded if need be; it stays until the lease ends. `wait_s` is
+        how long to wait for that, by default what the terms say.
 
         Raises:
             Overloaded: it is not there in time, or finds no room.
@@ -118,7 +121,7 @@ class Residency:
         """
         resident.leases += 1  # from here on, so that it is not unloaded before it is used
         try:
-            await self._wait_for(resident, self._terms.wait_s)
+            await self._wait_for(resident, self._terms.wait_s if wait_s is None else wait_s)
             return self.take(resident)
         finally:
             self._release(resident)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import threading
 import time
@@ -10,7 +11,7 @@ from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import Generic, Protocol, TypeVar, cast
 
-from myna.errors import EngineFailure, MynaError
+from myna.errors import EngineFailure, MynaError, Overloaded
 from myna.scheduling.dispatch import Batch, Dispatch
 from myna.scheduling.queue import Entry, Ticket
 from myna.scheduling.speed import Speedometer
@@ -120,6 +121,20 @@ class Workers(Generic[Job, Result]):
             self._dispatch.put(entry)
             self._changed.notify_all()
         return future
+
+    async def outcome(self, future: Future[Result]) -> Result:
+        """Wait for a job on the event loop.
+
+        Raises:
+            Overloaded: the engine is being unloaded.
+        """
+        try:
+            return await asyncio.wrap_future(future)
+        except asyncio.CancelledError:
+            task = asyncio.current_task()
+            if future.cancelled() and task is not None and not task.cancelling():
+                raise Overloaded(f"{self._name} is being unloaded") from None
+            raise
 
     def cancel(self, ticket: Ticket) -> None:
         """The client left: its waiting jobs free their places now, a running one at its end."""

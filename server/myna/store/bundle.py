@@ -19,7 +19,7 @@ from typing import IO, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from myna.store.cards import Card, CardError, Catalogue, Id, RelativePath, Sha256, parse_card
+from myna.store.cards import Card, CardError, Catalogue, Content, Id, RelativePath, parse_card
 from myna.store.progress import Progress, Silence
 from myna.store.sources import SourceError
 from myna.store.weights import intact, write_checked
@@ -34,14 +34,11 @@ class BundleError(ValueError):
     """A bundle cannot be written, or is not one; the message says what is wrong with it."""
 
 
-class BundledFile(BaseModel):
+class BundledFile(Content):
     """One file of a model in a bundle."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     path: RelativePath
     bytes: int = Field(ge=0)
-    sha256: Sha256
 
 
 class BundledModel(BaseModel):
@@ -198,7 +195,7 @@ class _Unpacking:
             card = parse_card(text, name)
         except (CardError, UnicodeDecodeError) as error:
             raise BundleError(str(error)) from error
-        if card.id != model.id or _files_of(card) != _files_of(model):
+        if card.id != model.id or not _fits(model, card):
             raise BundleError(f"{name}: its files are not those of the list")
         return text
 
@@ -256,11 +253,12 @@ def _listed(model: Packing, progress: Progress) -> BundledModel:
             with (model.folder / path).open("rb") as data:
                 for block in _blocks(data, moved):
                     digest.update(block)
-            if expected is not None and digest.hexdigest() != expected[path].sha256:
+            file = BundledFile(path=path, bytes=sizes[path], sha256=digest.hexdigest())
+            if expected is not None and not _is_one_of(file, expected[path].contents):
                 raise BundleError(
                     f"{model.folder / path} is not as its card says; delete it and pull again"
                 )
-            files.append(BundledFile(path=path, bytes=sizes[path], sha256=digest.hexdigest()))
+            files.append(file)
     return BundledModel(id=_folder_name(model), card=model.card is not None, files=tuple(files))
 
 
@@ -277,8 +275,20 @@ def _plain_files(folder: Path) -> list[str]:
     ]
 
 
-def _files_of(model: Card | BundledModel) -> set[tuple[str, int, str]]:
-    return {(file.path, file.bytes, file.sha256) for file in model.files}
+def _fits(model: BundledModel, card: Card) -> bool:
+    """Whether the files of a bundle are those that a card describes."""
+    expected = {file.path: file.contents for file in card.files}
+    return {file.path for file in model.files} == set(expected) and all(
+        _is_one_of(file, expected[file.path]) for file in model.files
+    )
+
+
+def _is_one_of(file: Content, contents: Sequence[Content]) -> bool:
+    return any((file.bytes, file.sha256) == (one.bytes, one.sha256) for one in contents)
+
+
+def _files_of(card: Card) -> set[tuple[str, int, str]]:
+    return {(file.path, one.bytes, one.sha256) for file in card.files for one in file.contents}
 
 
 def _add(tar: tarfile.TarFile, name: str, data: bytes) -> None:

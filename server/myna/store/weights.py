@@ -12,32 +12,18 @@ import os
 from collections.abc import Generator, Iterable, Mapping, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path, PurePosixPath
-from typing import Protocol
 
 from filelock import FileLock, Timeout
 
-from myna.store.cards import Card, CardFile
+from myna.conversion import CheckpointError, convert
+from myna.store.cards import Card, CardFile, Content, MadeFile
 from myna.store.downloads import Downloads
 from myna.store.hub import Hub
 from myna.store.packages import PackageClient, default_clients
 from myna.store.progress import Progress, Silence
-from myna.store.sources import HubFile, Registry, SourceError
+from myna.store.sources import HubFile, Registry, Source, SourceError
 
 _LOG = logging.getLogger(__name__)
-
-
-class Checked(Protocol):
-    """What is known of a file beforehand."""
-
-    @property
-    def bytes(self) -> int:
-        """Its size."""
-        ...
-
-    @property
-    def sha256(self) -> str:
-        """Of its content, as hexadecimal digits."""
-        ...
 
 
 class ModelUnavailable(Exception):
@@ -131,10 +117,13 @@ class Weights:
             failures.append(f"{cached}: the hub cache's copy is damaged; delete it")
         label, staging = f"{card.id}/{file.path}", self.directory / card.id / ".fetch"
         with self._progress.fetching(label, file.bytes, staging):
-            for source in () if self.offline else file.sources:
+            for source, made in () if self.offline else _ways(file):
                 try:
                     with closing(downloads.read(source)) as blocks:
-                        write_checked(place, blocks, file)
+                        if made is None:
+                            write_checked(place, blocks, file)
+                        else:
+                            write_checked(place, _made(made, blocks), made)
                 except SourceError as error:
                     _LOG.debug("%s not from %s: %s", label, source, error)
                     failures.append(f"{source}: {error}")
@@ -193,27 +182,45 @@ class Weights:
         )
 
 
+def _ways(file: CardFile) -> Generator[tuple[Source, MadeFile | None]]:
+    """Every source of the file, and at last that of what stands in for it."""
+    for source in file.sources:
+        yield source, None
+    if file.made is not None:
+        yield file.made.source, file.made
+
+
+def _made(made: MadeFile, blocks: Iterable[bytes]) -> Generator[bytes]:
+    """The file made from a checkpoint, in one block."""
+    try:
+        yield convert(made.network, b"".join(blocks))
+    except CheckpointError as error:
+        raise SourceError(str(error)) from error
+
+
 def _present(folder: Path, file: CardFile) -> bool:
     try:
-        return (folder / file.path).stat().st_size == file.bytes
+        size = (folder / file.path).stat().st_size
     except OSError:
         return False
+    return any(size == content.bytes for content in file.contents)
 
 
 def _complete(folder: Path, card: Card) -> bool:
     return all(_present(folder, file) for file in card.files)
 
 
-def intact(path: Path, file: Checked) -> bool:
+def intact(path: Path, file: Content) -> bool:
     """Whether the file is there and is the right one; reads all of it."""
     try:
         with path.open("rb") as stream:
-            return hashlib.file_digest(stream, "sha256").hexdigest() == file.sha256
+            digest = hashlib.file_digest(stream, "sha256").hexdigest()
     except OSError:
         return False
+    return any(digest == content.sha256 for content in file.contents)
 
 
-def write_checked(place: Path, blocks: Iterable[bytes], file: Checked) -> None:
+def write_checked(place: Path, blocks: Iterable[bytes], file: Content) -> None:
     """Write a file beside its place, and move it there once it has proved to be the right one.
 
     Raises SourceError where it is another.

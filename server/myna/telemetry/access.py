@@ -11,10 +11,14 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from myna.api.responses import failure, failure_of
 from myna.errors import EngineFailure
 from myna.telemetry.metrics import Metrics
-from myna.telemetry.record import AUDIO_ROUTES, RequestRecord
+from myna.telemetry.record import COUNTED_ROUTES, RequestRecord
 from myna.telemetry.traces import Traces
 
 _log = logging.getLogger("myna.access")
+
+
+_SWITCHING = 101
+"""The status of a handshake that succeeds."""
 
 
 class Telemetry:
@@ -28,7 +32,7 @@ class Telemetry:
         """A request has arrived."""
         stage_s = self.metrics.stage_s
         record = RequestRecord(
-            scope["method"],
+            scope.get("method", "GET"),  # as a socket begins
             scope["path"],
             lambda stage, seconds: stage_s.labels(stage).observe(seconds),
         )
@@ -66,7 +70,7 @@ class Telemetry:
         if record.audio_s:
             metrics.audio_s.labels(route).inc(record.audio_s)
             metrics.real_time_factor.labels(route).observe(record.seconds / record.audio_s)
-        if record.key and route in AUDIO_ROUTES:
+        if record.key and route in COUNTED_ROUTES:
             metrics.key_requests.labels(record.key, route).inc()
             metrics.key_audio_s.labels(record.key, route).inc(record.audio_s)
         metrics.in_progress.labels(route).dec()
@@ -81,17 +85,23 @@ class Access:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass the request on; add headers to whatever comes back."""
-        if scope["type"] != "http":
+        if scope["type"] not in {"http", "websocket"}:
             await self._app(scope, receive, send)
             return
         record = self._telemetry.begin(scope)
         scope.setdefault("state", {})["record"] = record
 
         async def named(message: Message) -> None:
-            if message["type"] == "http.response.start":
+            kind = message["type"].removeprefix("websocket.")
+            if kind in {"http.response.start", "accept"}:
                 _begin(record, message)
+            elif kind == "close" and not record.status:
+                record.status = 403  # what becomes of a socket that is closed before it is open
             await send(message)
-            if message["type"] == "http.response.body" and not message.get("more_body"):
+            # A session is over when somebody leaves, which is no fault.
+            if kind in {"accept", "close"} or (
+                kind == "http.response.body" and not message.get("more_body")
+            ):
                 record.complete = True
 
         try:
@@ -117,8 +127,9 @@ class Access:
 
 
 def _begin(record: RequestRecord, message: Message) -> None:
-    record.status = message["status"]
+    record.status = message.get("status", _SWITCHING)
     record.first_byte_s = record.seconds
+    message.setdefault("headers", [])
     headers = MutableHeaders(scope=message)
     headers["x-request-id"] = record.id
     headers["openai-processing-ms"] = str(round(record.first_byte_s * 1000))

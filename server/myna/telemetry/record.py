@@ -12,8 +12,15 @@ from typing import get_args
 from myna.stages import Stage
 
 AUDIO_ROUTES = ("transcriptions", "translations", "speech")
-ROUTES = (*AUDIO_ROUTES, "models", "other")
+COUNTED_ROUTES = (*AUDIO_ROUTES, "realtime")
+"""What is counted for a key."""
+ROUTES = (*COUNTED_ROUTES, "voices", "models", "other")
 """What the label `route` may be; paths themselves would let clients make any number of labels."""
+_BY_PART = (
+    ("models", {"models", "residents"}),
+    ("voices", {"voices", "voice_consents"}),
+    ("realtime", {"realtime"}),
+)
 _STAGES: tuple[Stage, ...] = get_args(Stage)
 
 
@@ -22,7 +29,7 @@ def route_of(path: str) -> str:
     parts = path.strip("/").split("/")
     if len(parts) >= 2 and parts[-2] == "audio" and parts[-1] in AUDIO_ROUTES:
         return parts[-1]
-    return "models" if "models" in parts else "other"
+    return next((route for route, names in _BY_PART if names.intersection(parts)), "other")
 
 
 @dataclass(slots=True)
