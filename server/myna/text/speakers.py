@@ -19,6 +19,9 @@ from myna.text.transcript import Segment, Turn, Word
 _ALIKE_S = 0.02
 """Covers of a word that differ by less are the same: finer than turns and words are known."""
 
+_LEAST_S = 0.01
+"""What a word of no length is taken for: Whisper writes some."""
+
 
 class SpeakerNames:
     """What speakers are called: known ones by their names, the others A, B, C in order of
@@ -43,11 +46,18 @@ class SpeakerTurns:
         self._starts = np.array([turn.start_s for turn in self._turns])
         # Of all turns up to each: monotonous, so that it can be searched.
         self._ends = np.maximum.accumulate([turn.end_s for turn in self._turns] or [0.0])
+        ends_last = (
+            turn.end_s >= end_s for turn, end_s in zip(self._turns, self._ends, strict=False)
+        )
+        places = [place if last else 0 for place, last in enumerate(ends_last)]
+        self._latest = np.maximum.accumulate(places or [0])
+        """Of all turns up to each: the one that ends last."""
 
     def speaker(self, start_s: float, end_s: float) -> int | None:
         """Who speaks between two moments; None where nobody speaks in the whole recording."""
         if not self._turns:
             return None
+        end_s = max(end_s, start_s + _LEAST_S)
         first = int(np.searchsorted(self._ends, start_s, "right"))
         behind = int(np.searchsorted(self._starts, end_s, "left"))
         covers: dict[int, float] = {}
@@ -59,15 +69,15 @@ class SpeakerTurns:
                 length_s = turn.end_s - turn.start_s
                 longest[turn.speaker] = max(longest.get(turn.speaker, 0.0), length_s)
         if not covers:
-            return self._nearest(start_s, end_s, first, behind)
+            return self._nearest(start_s, end_s, behind)
         most_s = max(covers.values()) - _ALIKE_S
         return max((one for one, s in covers.items() if s >= most_s), key=longest.__getitem__)
 
-    def _nearest(self, start_s: float, end_s: float, first: int, behind: int) -> int:
+    def _nearest(self, start_s: float, end_s: float, behind: int) -> int:
         """The turn that ended last, or the one that begins next."""
-        candidates = self._turns[max(min(first, behind) - 1, 0) : max(first, behind) + 1]
+        before = [self._turns[self._latest[behind - 1]]] if behind else []
         return min(
-            candidates or self._turns[-1:],
+            [*before, *self._turns[behind : behind + 1]],
             key=lambda turn: max(turn.start_s - end_s, start_s - turn.end_s),
         ).speaker
 
