@@ -29,11 +29,13 @@ from audio import SENTENCES, Clip, Library, from_folder, from_speech
 from departure import departure
 from diarization import diarization
 from fairness import fairness
+from live import live
 from load import Refused
 from processes import RESULTS
 from report import Report, Row, load_average, machine_facts
 from scenarios import QUICK, Bench, Plan
 from speech import speech
+from speech_text import speech_text
 from subjects import WEIGHTS, Launcher, Server, Worker, baseline, external, myna
 
 HOURS_3 = 3 * 3600.0
@@ -45,7 +47,9 @@ SCENARIOS: dict[str, Callable[[Bench], None]] = {
     "file": scenarios.long_file,
     "fairness": fairness,
     "departure": departure,
+    "live": live,
     "speech": speech,
+    "speech-text": speech_text,
 }
 ACCURACY, DIARIZATION = "accuracy", "diarization"
 

@@ -27,7 +27,7 @@ def settings_options(command: Callable[..., Any]) -> Callable[..., Any]:
         shown = (
             ",".join(cast("tuple[str, ...]", default)) if isinstance(default, tuple) else default
         )
-        note = "" if shown in (None, "") else f"  [default: {shown}]"
+        note = "" if shown in (None, "", {}) else f"  [default: {shown}]"
         text = f"{field.description}{note}  ({_variable(name)})"
         if isinstance(default, bool):
             flag = f"{_flag(name)}/--no-{name.replace('_', '-')}"

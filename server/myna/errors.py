@@ -22,7 +22,7 @@ becomes a body. Sources of statuses, codes and params: the hosted API as its cli
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import Any
 
 AUDIO_FORMATS = ("flac", "m4a", "mp3", "mp4", "mpeg", "mpga", "oga", "ogg", "wav", "webm")
 
@@ -30,11 +30,11 @@ AUDIO_FORMATS = ("flac", "m4a", "mp3", "mp4", "mpeg", "mpga", "oga", "ogg", "wav
 class MynaError(Exception):
     """Root of every failure that Myna reports to a client."""
 
-    status: ClassVar[int] = 500
+    status: int = 500
     """HTTP status of the answer."""
-    type: ClassVar[str] = "server_error"
+    type: str = "server_error"
     """`error.type` of the envelope."""
-    retryable: ClassVar[bool] = False
+    retryable: bool = False
     """Whether the same request may succeed later; sent as `x-should-retry` with 5xx answers."""
 
     def __init__(

@@ -29,6 +29,7 @@ from myna.scheduling.diarization import DiarizationService, ListeningJob, Listen
 from myna.scheduling.residents import Resident, Residents, Shelf
 from myna.scheduling.speaking import PieceJob, PieceRunner, SpeechService
 from myna.scheduling.transcription import TranscriptionService
+from myna.scheduling.voices import give_stand_ins
 from myna.scheduling.workers import Workers
 from myna.settings import Settings
 
@@ -86,6 +87,7 @@ class Loader:
         """Load and warm every model; blocks.
 
         Raises:
+            ValueError: the setting `voices` has what is not there.
             Exception: whatever a model's library says about its files or the device.
         """
         decoder = Decoder(self._limits())
@@ -93,6 +95,8 @@ class Loader:
         speech = self._speech()
         stt = tuple(self._transcriber(model, decoder, speech) for model in self._plan.stt)
         tts = tuple(self._speaker(model) for model in self._plan.tts)
+        if tts:
+            give_stand_ins([one.service.engine for one in tts], self._settings.voices)
         return Residents(
             Shelf("transcription", stt, STT_NAMES, self._admission(stt)),
             Shelf("speech", tts, TTS_NAMES, self._admission(tts), speech_names(tts)),
@@ -166,7 +170,13 @@ class Loader:
             PieceRunner(engine), threads=engine.workers, batch_limit=1, name=model.id
         )
         workers.start()
-        service = SpeechService(engine, workers, self._threads)
+        service = SpeechService(
+            engine,
+            workers,
+            self._threads,
+            first_chars=engine.first_chars,
+            normalize=self._settings.normalize_text,
+        )
         return _resident(model, service, workers.close, engine.close)
 
     def _build_transcriber(self, model: PlannedModel) -> Transcriber:

@@ -27,7 +27,7 @@ from myna.scheduling.voices import voice_named
 from myna.settings import Settings
 from myna.text.formats import ResponseFormat, render
 from myna.text.languages import language_code
-from myna.text.sentences import pieces, speakable
+from myna.text.sentences import speakable
 
 _SUFFIXES = {"text": "txt", "json": "json", "verbose_json": "json", "srt": "srt", "vtt": "vtt"}
 
@@ -132,7 +132,7 @@ async def _transcribed(
 
 async def _spoken(residents: Residents, utterance: Utterance, output: Path) -> None:
     service = residents.tts.residents[0].service
-    total = len(list(pieces(utterance.text)))
+    total = len(service.pieces(utterance))
     with _target(output) as target, _bar(output.name, "piece", total) as bar:
         async for spoken in service.speak(utterance):
             await asyncio.to_thread(target.write, spoken.data)

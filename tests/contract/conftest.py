@@ -7,11 +7,8 @@ when the first test wants it and is stopped with the session; then its exit and 
 import http.client
 import io
 import json
-import os
 import re
 import signal
-import subprocess
-import sys
 import time
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -19,6 +16,8 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
+
+from myna.testing import ServerFailed, ServerProcess
 
 ROOT = Path(__file__).parents[2]
 RATE_HZ = 24_000
@@ -88,9 +87,10 @@ class Reply:
 class Server:
     """A running server and how to talk to it."""
 
-    def __init__(self, process, log, port, secrets):
-        self.process, self.log_path, self.port, self.secrets = process, log, port, secrets
-        self.url = f"http://127.0.0.1:{port}"
+    def __init__(self, running, secrets):
+        self.running, self.secrets = running, secrets
+        self.process, self.port = running.process, running.port
+        self.url = f"http://127.0.0.1:{running.port}"
         self.request_ids = set()
 
     @contextmanager
@@ -159,7 +159,7 @@ class Server:
 
     @property
     def log(self):
-        return self.log_path.read_text("utf-8", "replace")
+        return self.running.log
 
     def eventually(self, happened, what, limit_s=60):
         """Wait until `happened()` is true, and return that."""
@@ -183,14 +183,7 @@ class Server:
 
     def stop(self):
         """Ask it to end, and return its exit status."""
-        if self.process.poll() is None:
-            self.process.send_signal(signal.SIGTERM)
-        try:
-            return self.process.wait(STOP_S)
-        except subprocess.TimeoutExpired:
-            self.process.kill()
-            self.process.wait()
-            return "killed, as it did not end by itself"
+        return self.running.stop(STOP_S)
 
 
 def _raw(value):
@@ -200,42 +193,29 @@ def _raw(value):
 @pytest.fixture(scope="session")
 def launch(tmp_path_factory):
     """Start a server: a name, flags, and by keyword `env`, and `secrets` its log must not hold."""
-    servers = []
+    running = []
 
     def start(name, *flags, env=None, secrets=()):
         folder = tmp_path_factory.mktemp(name)
-        clean = {key: value for key, value in os.environ.items() if not key.startswith("MYNA_")}
-        weights = ["--weights-dir", str(ROOT / "models" / "weights")]
-        command = [sys.executable, "-m", "myna", "serve", "--offline", "--port", "0", *weights]
-        with (folder / "log").open("wb") as log:
-            process = subprocess.Popen(
-                [*command, *flags], stdout=log, stderr=log, cwd=folder, env=clean | (env or {})
+        folders = ["--offline", "--weights-dir", str(ROOT / "models" / "weights")]
+        folders += ["--voices-dir", str(folder / "voices")]
+        process = ServerProcess([*folders, *flags], folder / "log", env)
+        running.append((process, secrets))
+        try:
+            process.wait_until_ready(START_S)
+        except ServerFailed as failed:
+            pytest.fail(
+                f"the server {name!r} did not start; if weights are missing, fetch them with "
+                f"`myna pull whisper-base whisper-tiny.en piper-en_US-joe-medium`:\n{failed}"
             )
-        server = Server(process, folder / "log", 0, secrets)
-        servers.append(server)
-        _wait_until_ready(server, name)
-        return server
+        return Server(process, secrets)
 
     yield start
-    endings = [(server.stop(), server.log, server.secrets) for server in servers]
+    endings = [(process.stop(STOP_S), process.log, secrets) for process, secrets in running]
     for code, log, secrets in endings:
         assert code in (0, -signal.SIGTERM), f"exit {code}:\n{log[-4000:]}"
         assert "Traceback" not in log, log[-8000:]
         assert [secret for secret in secrets if secret in log] == []
-
-
-def _wait_until_ready(server, name):
-    def listening():
-        if server.process.poll() is not None:
-            pytest.fail(
-                f"the server {name!r} did not start; if weights are missing, fetch them with "
-                f"`myna pull whisper-base whisper-tiny.en piper-en_US-joe-medium`:\n{server.log}"
-            )
-        return re.search(r"listening on http://127\.0\.0\.1:(\d+)", server.log)
-
-    server.port = int(server.eventually(listening, "it listens", START_S)[1])
-    server.url = f"http://127.0.0.1:{server.port}"
-    server.eventually(lambda: listening() and server.get("/ready").status == 200, "/ready", START_S)
 
 
 @pytest.fixture(scope="session")

@@ -7,27 +7,38 @@ import importlib
 import pkgutil
 import re
 from collections.abc import Iterator
+from dataclasses import fields
 from pathlib import Path
 
 from fastapi import APIRouter
-from fastapi.routing import APIRoute
+from fastapi.routing import APIRoute, APIWebSocketRoute
 
 import myna
 import myna.api
+from myna.api.faults import HEADER, Fault
 from myna.api.speech import SpeechRequest
 from myna.app import PREFIXES
 from myna.cli import main
 from myna.errors import MynaError
+from myna.realtime.configuration import SemanticVad, ServerVad, Wishes
+from myna.realtime.dialects import BY_UPDATE
+from myna.realtime.ear import FORMATS
+from myna.realtime.messages import APPEND, CLEAR, COMMIT
 from myna.settings import Settings
 from myna.settings_docs import settings_page
 from myna.store.cards import Catalogue
+from myna.testing import Fault as InjectedFault
+from myna.testing import Myna
 
 TEXTS = (
     "README.md",
-    "docs/api.md",
-    "docs/models.md",
-    "docs/deployment.md",
-    "docs/diarization.md",
+    *(
+        f"docs/{name}.md"
+        for name in (
+            *("api", "models", "voices", "realtime", "diarization"),
+            *("deployment", "testing"),
+        )
+    ),
 )
 
 
@@ -62,7 +73,13 @@ def test_the_api_page_has_the_routes_of_the_server_and_no_others(root: Path) -> 
         if isinstance(route, APIRoute)
         for method in route.methods
     }
-    assert documented == served
+    sockets = {
+        f"WS /v1{route.path}"
+        for router in api_routers()
+        for route in router.routes
+        if isinstance(route, APIWebSocketRoute)
+    }
+    assert documented == served | sockets
 
 
 def test_the_api_page_has_every_place_where_the_routes_answer(root: Path) -> None:
@@ -100,6 +117,14 @@ def test_the_api_page_has_every_field_that_is_read(root: Path) -> None:
     assert set(SpeechRequest.model_fields) - set(re.findall(r"`(\w+)`", speech)) == set()
 
 
+def test_the_realtime_page_has_every_event_and_setting_that_is_read(root: Path) -> None:
+    page = (root / "docs" / "realtime.md").read_text("utf-8")
+    code = code_in(page)
+    events = {*BY_UPDATE, APPEND, COMMIT, CLEAR}
+    settings = {name.name for kind in (Wishes, ServerVad, SemanticVad) for name in fields(kind)}
+    assert {name for name in events | settings | {*FORMATS} if name not in code} == set()
+
+
 def failures(root: type[MynaError]) -> Iterator[type[MynaError]]:
     yield root
     for failure in root.__subclasses__():
@@ -111,6 +136,15 @@ def test_the_api_page_has_every_status_that_is_sent(root: Path) -> None:
     documented = {int(status) for status in re.findall(r"^\| ([45]\d\d) \|", page, re.MULTILINE)}
     never_sent = {499}
     assert documented == {failure.status for failure in failures(MynaError)} - never_sent
+
+
+def test_the_testing_page_has_every_fault_and_everything_that_a_test_can_call(root: Path) -> None:
+    page = (root / "docs" / "testing.md").read_text("utf-8")
+    rows = re.findall(r"^\| `(\w+)[`(]", page, re.MULTILINE)
+    called = {name for name in dir(Myna) if not name.startswith("_")}
+    assert called | {"url", "base_url"} <= set(rows)
+    assert set(Fault.model_fields) == InjectedFault.__optional_keys__ <= set(rows)
+    assert HEADER in page
 
 
 def test_the_models_page_has_every_card_with_its_licence(root: Path) -> None:

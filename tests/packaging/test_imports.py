@@ -22,6 +22,7 @@ PARTS = {
     "auth",
     "engines",
     "errors",
+    "realtime",
     "scheduling",
     "settings",
     "store",
@@ -58,15 +59,28 @@ MAY_IMPORT: dict[str, set[str]] = {
     # The heart, and the edge around it.
     "scheduling": {"audio", "text", "engines.contract", "errors"},
     "auth": {"errors"},
-    "api": {"scheduling", "audio", "text", "engines.contract", "errors", "auth", "settings"},
+    "realtime": {"scheduling", "audio", "text", "engines.contract", "errors"},
+    "api": {
+        "realtime",
+        "scheduling",
+        "audio",
+        "text",
+        "store.custom_voices",
+        "engines.contract",
+        "errors",
+        "auth",
+        "settings",
+    },
     "telemetry": {"api.responses", "errors"},
     # The top: what puts the parts together, and what starts that.
     "loading": PARTS,
     "planning": PARTS | {"loading"},
     "app": PARTS | {"loading", "machine", "quiet"},
     "local": PARTS | {"loading", "machine", "planning"},
-    "serving": {"app", "machine", "planning", "settings", "telemetry"},
+    "serving": {"app", "machine", "planning", "settings", "sockets", "telemetry"},
+    "sockets": set(),
     "settings_docs": {"settings"},
+    "testing": set(),  # pytest imports it at every start
     "cli": {"serving", "planning", "local", "store", "settings", "errors"},
     "__main__": {"cli"},
 }
@@ -144,6 +158,30 @@ def loaded_after(statement: str) -> set[str]:
 def test_engines_under_the_gpl_are_not_loaded_until_one_is_chosen() -> None:
     loaded = loaded_after("import myna.serving, myna.local, myna.cli")
     assert not loaded & {"piper", "espeakng_loader", "phonemizer", "kokoro_onnx"}
+
+
+def test_pytest_starts_without_anything_of_the_server() -> None:
+    ours = {"av", "click", "fastapi", "numpy", "onnxruntime", "pydantic", "starlette", "uvicorn"}
+    assert not loaded_after("import myna.testing") & ours
+
+
+def test_fake_engines_load_no_library_of_a_real_one() -> None:
+    serving = (
+        "from concurrent.futures import ThreadPoolExecutor; from myna.settings import Settings; "
+        "from myna.loading import Loader; from myna.planning import plan; import myna.serving; "
+        "settings = Settings(stt=('fake',), tts=('fake',), testing=True); planned = plan(settings);"
+        "myna.serving.create_app(settings, planned); "
+        "Loader(settings, planned, ThreadPoolExecutor()).load().close()"
+    )
+    real = {
+        "ctranslate2",
+        "faster_whisper",
+        "huggingface_hub",
+        "kokoro_onnx",
+        "piper",
+        "tokenizers",
+    }
+    assert not loaded_after(serving) & real
 
 
 def test_what_tells_speakers_apart_is_not_loaded_until_somebody_asks() -> None:

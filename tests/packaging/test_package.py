@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import tarfile
@@ -79,3 +80,17 @@ def test_the_source_distribution_has_cards_and_no_weights(root: Path, built: Pat
 
 def test_the_installed_version_is_the_one_that_is_served() -> None:
     assert metadata.version("myna") == myna.__version__
+
+
+def test_pytest_finds_the_plugin_of_the_wheel(built: Path, tmp_path: Path) -> None:
+    (file,) = built.glob("*.whl")
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "--fixtures", "--trace-config", str(tmp_path)],
+        cwd=tmp_path,
+        env=os.environ | {"PYTHONPATH": str(file)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert f"{file}/myna/testing.py" in done.stdout, done.stdout + done.stderr
+    assert "myna_server [session scope]" in done.stdout

@@ -11,11 +11,12 @@ import json
 import math
 import re
 from collections.abc import Collection, Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, NoReturn, Self
 
-from myna.api.spool import SpoolFile, release
+from myna.api.spool import Spool, SpoolFile, release, unstorable
 from myna.errors import BadRequest
 
 _NAME = re.compile(r"([^\[\]]+)(?:\[([^\[\]]*)\])?")
@@ -65,6 +66,10 @@ class Form:
     def upload(self, name: str) -> Upload | None:
         """The last upload of that name."""
         return self._uploads.get(name)
+
+    def replace(self, name: str, upload: Upload) -> None:
+        """Put another upload in its place, which the caller closes."""
+        self._uploads[name] = upload
 
     def text(self, name: str) -> str | None:
         """The field's last value; None where it is absent or blank."""
@@ -139,6 +144,20 @@ class Form:
 
     def _values(self, name: str) -> list[str]:
         return [value for key, value in self._fields.get(name, ()) if key is None]
+
+
+def stored(spool: Spool, data: bytes, filename: str, content_type: str) -> Upload:
+    """Bytes as an upload. Raises Overloaded or MynaError where they cannot be kept."""
+    try:
+        with ExitStack() as unwanted:
+            file = spool.file()
+            unwanted.callback(file.close)
+            file.write(data)
+            file.rewind()
+            unwanted.pop_all()
+    except OSError as error:
+        unstorable(error)
+    return Upload(file, filename, content_type, len(data))
 
 
 def split_name(name: str) -> tuple[str, str | None]:

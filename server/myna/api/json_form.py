@@ -5,15 +5,15 @@ from __future__ import annotations
 import base64
 import json
 from collections.abc import AsyncIterator, Mapping
-from contextlib import ExitStack, aclosing
+from contextlib import aclosing
 from typing import Any, cast
 
 from anyio import to_thread
 from python_multipart.multipart import parse_options_header
 
 from myna.api.body import BODY_LIMIT_BYTES, Body
-from myna.api.forms import Form, Upload, refuse, strict_json
-from myna.api.spool import Spool, unstorable
+from myna.api.forms import Form, Upload, refuse, stored, strict_json
+from myna.api.spool import Spool
 from myna.errors import BadRequest, MynaError
 
 
@@ -48,9 +48,7 @@ def _form_from_json(text: bytes, spool: Spool) -> Form:
     try:
         body = strict_json(text)
         if not isinstance(body, dict):
-            raise BadRequest(
-                "The request is JSON but no object. Send {'model': …, 'input_audio': …}."
-            )
+            raise BadRequest("The request is JSON but no object. Send {'name of a field': …, …}.")
         members = cast("dict[str, Any]", body)
         audio = members.pop("input_audio", None)
         fields = [field for name, value in members.items() for field in _flattened(name, value)]
@@ -81,14 +79,5 @@ def _decoded(audio: object, spool: Spool) -> Upload:
         decoded = base64.b64decode("".join(encoded.split()), validate=True)
     except ValueError as error:
         raise BadRequest(f"input_audio.data is not base64: {error}", param="input_audio") from error
-    try:
-        with ExitStack() as unwanted:
-            file = spool.file()
-            unwanted.callback(file.close)
-            file.write(decoded)
-            file.rewind()
-            unwanted.pop_all()
-    except OSError as error:
-        unstorable(error)
     names = (f"audio.{kind}", f"audio/{kind}") if kind else ("audio", "")
-    return Upload(file, *names, len(decoded))
+    return stored(spool, decoded, *names)

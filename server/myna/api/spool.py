@@ -133,9 +133,9 @@ class SpoolFile:
         self._file.seek(0)
         self._complete()
 
-    def read(self) -> bytes:
-        """All that is left."""
-        return self._file.read()
+    def read(self, n_bytes: int = -1) -> bytes:
+        """The next `n_bytes`, fewer at the end; by default all that is left."""
+        return self._file.read(n_bytes)
 
     def fileno(self) -> int:
         """The descriptor."""

@@ -15,7 +15,7 @@ from myna.audio.windows import Cutting
 from myna.engines.contract import DecodingOptions, Transcriber
 from myna.errors import BadRequest
 from myna.text.formats import Granularity, ResponseFormat
-from myna.text.languages import language_code, language_name
+from myna.text.hints import checked_keywords, require_known, spoken_languages
 from myna.text.transcript import Task
 
 FORMATS = ("json", "text", "srt", "verbose_json", "vtt", "diarized_json")
@@ -167,35 +167,17 @@ def _speakers(form: Form, model: str, format_: str, task: Task) -> SpeakerForm |
 
 def _languages(form: Form, task: Task, engine: Transcriber) -> tuple[str | None, frozenset[str]]:
     """The one language that was named, or the several to choose from."""
-    language = language_code(form.text("language") or "")
-    listed = [language_code(text, param="languages") for text in form.texts("languages")]
-    several = frozenset(code for code in listed if code)
-    if language is None and len(several) == 1:
-        language = next(iter(several))
-    if language is not None and language not in engine.languages:
-        if task == "translate" and not engine.translates:
-            return None, frozenset()
-        raise BadRequest(
-            f"The model `{engine.name}` does not know {language_name(language)}; "
-            "leave out language, or serve a multilingual model.",
-            param="language",
-            code="invalid_value",
-        )
+    language, several = spoken_languages(form.text("language"), form.texts("languages"))
+    if task == "translate" and not engine.translates and language not in engine.languages:
+        return None, frozenset()
+    require_known(language, engine.languages, engine.name)
     return language, several & engine.languages
 
 
 def _hotwords(form: Form) -> tuple[str, ...]:
     """Keywords of the hosted API, and the extension `hotwords` (words, or one text with commas)."""
-    keywords = form.texts("keywords")
-    for keyword in keywords:
-        if any(mark in keyword for mark in "<>\r\n"):
-            raise BadRequest(
-                "keywords must be single lines without < or >",
-                param="keywords",
-                code="invalid_value",
-            )
     hotwords = [part.strip() for text in form.texts("hotwords") for part in text.split(",")]
-    return tuple(word for word in [*keywords, *hotwords] if word)
+    return (*checked_keywords(form.texts("keywords")), *(word for word in hotwords if word))
 
 
 def _cutting(form: Form) -> Cutting:

@@ -109,6 +109,8 @@ async def _answer(request: Request, task: Task) -> Response:
     start = HeadStart(choose, partial(_hearing, residents, bounds), bounds)
     try:
         form = await _form(request, shared, start)
+        if shared.rehearsal is not None:
+            await shared.rehearsal.rewrite(form, shared.spool)
         service, asked = choose(form)
         if asked.stream:
             source = leaving(_events(form, service, asked, start), place)

@@ -206,13 +206,14 @@ _CODECS: Mapping[str, _Codec] = MappingProxyType(
             silent_if_empty=True,
         ),
         # A page every 100 ms (in microseconds here) instead of every second: bytes leave early at
-        # a cost of 2 kbit/s. Complexity 5 of 10 halves the time and is meant for speech.
+        # a cost of 2 kbit/s. Complexity 5 of 10 halves the time and is meant for speech. Bit-exact,
+        # else the stream's serial number is random, and the same sound never the same file.
         "opus": _Codec(
             name="libopus",
             container="ogg",
             bitrate=64_000,
             tuning={"compression_level": "5"},
-            muxing={"page_duration": "100000"},
+            muxing={"page_duration": "100000", "fflags": "+bitexact"},
             silent_if_empty=True,
         ),
         "aac": _Codec(

@@ -138,6 +138,23 @@ class Windower:
             found += self._close(min(len(self._frames), self._spoken_until() + self._tail))
         return [_until(window, end) for window in found]
 
+    @property
+    def span(self) -> tuple[int, int] | None:
+        """The open window's first frame and the one behind its last speech, counted from the
+        recording's beginning; None where nobody has spoken since the last window."""
+        return (self._first, self._first + self._spoken_until()) if self._open else None
+
+    @property
+    def silent_frames(self) -> int:
+        """How long nobody has spoken at the end of the open window."""
+        return self._silent if self._open else 0
+
+    def so_far(self) -> Window | None:
+        """The open window as it would be if the recording ended now; it stays open. None where that
+        is too little speech for a window."""
+        found = self._window(min(len(self._frames), self._spoken_until() + self._tail))
+        return found[0] if self._open and found else None
+
     def _step(self, frame: Samples, probability: float) -> list[Window]:
         cutting = self._cutting
         bar = cutting.keep_threshold if self._open and not self._silent else cutting.threshold

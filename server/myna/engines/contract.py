@@ -59,6 +59,8 @@ class DecodingOptions:
     word_timestamps: bool = False
     """Needs `timestamps`."""
     token_logprobs: bool = False
+    draft: bool = False
+    """More of the same audio will follow: one attempt, and no text where that looks doubtful."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,8 +180,14 @@ class Synthesizer(Protocol):
     """Rate of what `synthesize` yields."""
     voices: Sequence[Voice]
     """At least one; the first is the default."""
+    stand_ins: Mapping[str, str]
+    """OpenAI's voice names, each with the voice or blend that stands in for it; a name that is not
+    among them is dealt out. Set anew before the first request, not later."""
     workers: int
     """How many threads may call `synthesize` at the same time."""
+    first_chars: int
+    """How long the first piece of a text should be at most, where it can be cut there: what is said
+    in a few hundred milliseconds, or in about a second by an engine that is slow."""
 
     def synthesize(self, text: str, voice: Voice, speed: float) -> Iterator[Samples]:
         """Speak one piece of text: blocks of samples at `sample_rate_hz`, as they are made.
@@ -200,15 +208,29 @@ class Synthesizer(Protocol):
 
 @runtime_checkable
 class VoiceMixer(Protocol):
-    """What a synthesizer is besides that has voices for OpenAI's names, and mixes its own."""
-
-    stand_ins: Mapping[str, str]
-    """OpenAI's names, each with the id of the voice that stands in for it."""
+    """What a synthesizer is besides that mixes its voices."""
 
     def blend(self, name: str) -> Voice | None:
         """The voice that is mixed as `name` says, or None where it is not the name of a blend.
 
         Raises BadRequest with param `voice`, saying what to write, where it is a wrong one.
+        """
+        ...
+
+
+@runtime_checkable
+class VoiceReader(Protocol):
+    """What a synthesizer is besides that speaks with voices of the user's."""
+
+    clones: bool
+    """Whether it makes a voice of a recording of somebody; else it takes voice files of its own
+    kind only."""
+
+    def read_voice(self, file: bytes, about: Voice) -> Voice:
+        """`about`, as the file has it speak. It stays usable however long it is held.
+
+        Raises BadRequest, saying what to send, where the file is no voice or `about` has a language
+        that the engine does not speak.
         """
         ...
 

@@ -5,8 +5,9 @@ It survives resampling, 16-bit rounding and lossy coding, at any speed, between 
 A symbol is a byte, sounded as three tones at once: one of 16 for each half of the byte and one of
 four that says what the symbol is. Bytes of a word (UTF-8) alternate between two kinds, so that the
 boundaries can be heard at any speed; before them stands a symbol of a third or fourth kind with a
-checksum: a new word, or the rest of one. Words are set apart by a pause, where audio may be cut
-into windows. Runs of white space become one space.
+checksum: a new word, or the rest of one. Words are set apart by a pause. Behind a sentence, and in
+the middle of a long one, there is time to breathe: a pause long enough at any speed for audio to be
+cut into windows there. Runs of white space become one space.
 """
 
 from __future__ import annotations
@@ -43,6 +44,15 @@ _LONGEST_PIECE = 48
 """Bytes between two markers; a longer word gets pauses inside, since a window must find one."""
 _SHORTEST_FRAMES = 5
 """A symbol takes 15 ms at speed 4, which is 12 frames; what is shorter than this is no symbol."""
+_BREATH = 9
+"""Symbols that the pause behind a sentence lasts: 0.54 s, and at speed 4 still 0.135 s, in which
+the windower finds the three silent frames that it cuts at, wherever its frames begin."""
+_LONGEST_BREATH = 100
+"""Symbols that are said in one breath. At speed 0.5 they take 12 s, less than the later half of a
+window, which is where it is cut; at lower speeds it can be cut between any two words."""
+SENTENCE_ENDS = (".", "!", "?", "。", "！", "？", "।")
+"""What a sentence's last word ends with."""
+_ENDS = tuple(end.encode() for end in SENTENCE_ENDS)
 _EDGE_FRAMES = _FRAME // _HOP
 """Looks that see a step in the sound."""
 
@@ -89,9 +99,13 @@ def encode(text: str, rate_hz: int, speed: float = 1.0) -> Iterator[Samples]:
     Blocks are mono at `rate_hz`, shape (n,); each of a symbol's three tones has amplitude 1.
     """
     length = round(SYMBOL_S * rate_hz / speed)
+    pause, said = 1, 0
     for piece in _pieces(text):
-        yield _sounded(piece, length, rate_hz)
-    yield np.zeros(length, np.float32)
+        pause = _BREATH if said + len(piece.utf8) > _LONGEST_BREATH else pause
+        said = len(piece.utf8) + (said if pause == 1 else 0)
+        yield np.concatenate([_silence(pause * length), _sounded(piece, length, rate_hz)])
+        pause = _BREATH if piece.utf8.endswith(_ENDS) else 1
+    yield _silence(pause * length)
 
 
 def decode(samples: Samples) -> list[Spoken]:
@@ -122,7 +136,7 @@ def _pieces(text: str) -> Iterator[_Piece]:
 
 
 def _sounded(piece: _Piece, length: int, rate_hz: int) -> Samples:
-    """A pause and the piece's symbols, `length` samples each; tones have amplitude 1."""
+    """The piece's symbols, `length` samples each; tones have amplitude 1."""
     values = np.frombuffer(bytes([piece.checksum]) + piece.utf8, np.uint8)
     kinds = np.arange(-1, len(values) - 1) % 2
     kinds[0] = piece.kind
@@ -133,7 +147,11 @@ def _sounded(piece: _Piece, length: int, rate_hz: int) -> Samples:
     edge = min(rate_hz // 500, length // 8) + 1
     envelope = np.minimum(1.0, np.minimum(at + 1, length - at) / edge)
     symbols = np.sin(phases).sum(axis=0) * envelope
-    return np.concatenate([np.zeros(length), symbols.ravel()]).astype(np.float32)
+    return symbols.ravel().astype(np.float32)
+
+
+def _silence(length: int) -> Samples:
+    return np.zeros(length, np.float32)
 
 
 def _spectrum(samples: Samples) -> tuple[NDArray[np.float32], NDArray[np.float32]]:

@@ -72,12 +72,17 @@ class TranscriptionService:
     ) -> None:
         self.engine = engine
         self.workers = workers
+        self.speech = speech
+        """Makes what finds speech in one stream of audio."""
         self._decoder = decoder
-        self._speech = speech
         self._threads = threads
         self.uploading = BoundedSemaphore(_UPLOADING)
         """Transcriptions of files that are still being uploaded: each may hold a thread while it
         waits for its client."""
+
+    def on(self, threads: Executor) -> TranscriptionService:
+        """The same engine and queue, with other threads for the work beside them."""
+        return TranscriptionService(self.engine, self.workers, self._decoder, self.speech, threads)
 
     async def open(
         self,
@@ -93,7 +98,7 @@ class TranscriptionService:
         it needs word timestamps, and is the transcription's from here on."""
         prompt_tokens = await self.call(lambda: self.engine.prompt_tokens(options))
         listener = hearing.hear if hearing else None
-        stream = WindowStream(await self.decoded(fd, growth), self._speech(), cutting, listener)
+        stream = WindowStream(await self.decoded(fd, growth), self.speech(), cutting, listener)
         return Transcription(self, stream, options, prompt_tokens, bounds, hearing)
 
     async def call(self, function: Callable[[], T]) -> T:
@@ -104,6 +109,22 @@ class TranscriptionService:
         """Prepare a window, queue it, and wait for its result."""
         await self.call(lambda: self.engine.prepare(job))
         return await self.workers.outcome(self.workers.submit(ticket, job))
+
+    def cancel(self, ticket: Ticket) -> None:
+        """Forget what waits for the engine with this ticket; it cannot be used again."""
+        self.workers.cancel(ticket)
+
+    async def decode_whole(
+        self, ticket: Ticket, window: Window, options: DecodingOptions
+    ) -> WindowResult:
+        """Decode a window, and what the engine left of it as a window of its own."""
+        result = await self.decode(ticket, WindowJob(window, options))
+        if result.rest_from_s is None:
+            return result
+        skipped = round((result.rest_from_s - window.start_s) * SAMPLE_RATE_HZ)
+        behind = Window(window.samples[skipped:], result.rest_from_s)
+        rest = await self.decode_whole(ticket, behind, replace(options, language=result.language))
+        return WindowResult(result.segments + rest.segments, result.language)
 
     def _opened(self, own: Sequence[int]) -> PcmStream:
         try:
@@ -237,16 +258,9 @@ class Transcription:
             if self._hearing is not None:
                 await self._hearing.advance()
 
-    async def _decode(self, window: Window, language: str | None = None) -> WindowResult:
-        language = language or await self._spoken_language()
-        job = WindowJob(window, replace(self._options, language=language))
-        result = await self._service.decode(self._ticket, job)
-        if result.rest_from_s is None:
-            return result
-        skipped = round((result.rest_from_s - window.start_s) * SAMPLE_RATE_HZ)
-        behind = Window(window.samples[skipped:], result.rest_from_s)
-        rest = await self._decode(behind, result.language)
-        return WindowResult(result.segments + rest.segments, result.language)
+    async def _decode(self, window: Window) -> WindowResult:
+        options = replace(self._options, language=await self._spoken_language())
+        return await self._service.decode_whole(self._ticket, window, options)
 
     async def _spoken_language(self) -> str | None:
         """A recording has one language: its first window finds it, the others are told."""

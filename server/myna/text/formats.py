@@ -80,7 +80,7 @@ def delta_event(
     if segment_id is not None:
         event["segment_id"] = segment_id
     if logprobs is not None:
-        event["logprobs"] = _logprobs(logprobs)
+        event["logprobs"] = logprob_objects(logprobs)
     return event
 
 
@@ -112,6 +112,28 @@ def done_event(
     """`transcript.text.done`: the whole text. SDKs take only the tokens variant of usage here."""
     wish = _Wish((), "tokens", output_tokens, logprobs, languages)
     return {"type": "transcript.text.done", **_said(transcript, wish)}
+
+
+def completed_event(
+    transcript: Transcript,
+    *,
+    usage: UsageKind,
+    output_tokens: int = 0,
+    logprobs: Sequence[TokenLogprob] | None = None,
+    languages: bool = False,
+) -> dict[str, Any]:
+    """`conversation.item.input_audio_transcription.completed`, without its ids."""
+    wish = _Wish((), usage, output_tokens, logprobs=False, languages=languages)
+    said = _said(transcript, wish)
+    event = {
+        "type": "conversation.item.input_audio_transcription.completed",
+        "content_index": 0,
+        "transcript": said.pop("text"),
+        **said,
+    }
+    if logprobs is not None:
+        event["logprobs"] = logprob_objects(logprobs)
+    return event
 
 
 def encode_json(payload: object) -> bytes:
@@ -210,7 +232,7 @@ def _said(transcript: Transcript, wish: _Wish) -> dict[str, Any]:
     """What `json` and the last event of a stream have in common."""
     body: dict[str, Any] = {"text": transcript.text}
     if wish.logprobs:
-        body["logprobs"] = _logprobs(transcript.logprobs)
+        body["logprobs"] = logprob_objects(transcript.logprobs)
     if wish.languages:
         body["languages"] = _languages(transcript)
     if wish.usage == "tokens":
@@ -278,7 +300,8 @@ def _word(word: Word) -> dict[str, Any]:
     return {"word": bare.strip(), "start": start_s, "end": max(start_s, _seconds(word.end_s))}
 
 
-def _logprobs(tokens: Sequence[TokenLogprob]) -> list[dict[str, Any]]:
+def logprob_objects(tokens: Sequence[TokenLogprob]) -> list[dict[str, Any]]:
+    """Tokens as the API lists them."""
     return [
         {"token": token.text, "logprob": _finite(token.logprob), "bytes": list(token.utf8)}
         for token in tokens
