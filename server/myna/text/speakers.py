@@ -8,11 +8,10 @@ changes.
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
-from itertools import groupby
-
-import numpy as np
+from itertools import accumulate, groupby
 
 from myna.text.transcript import Segment, Turn, Word
 
@@ -43,23 +42,19 @@ class SpeakerTurns:
 
     def __init__(self, turns: Iterable[Turn] = ()) -> None:
         self._turns = sorted(turns, key=lambda turn: turn.start_s)
-        self._starts = np.array([turn.start_s for turn in self._turns])
-        # Of all turns up to each: monotonous, so that it can be searched.
-        self._ends = np.maximum.accumulate([turn.end_s for turn in self._turns] or [0.0])
-        ends_last = (
-            turn.end_s >= end_s for turn, end_s in zip(self._turns, self._ends, strict=False)
-        )
-        places = [place if last else 0 for place, last in enumerate(ends_last)]
-        self._latest = np.maximum.accumulate(places or [0])
+        self._starts = [turn.start_s for turn in self._turns]
+        self._latest = list(accumulate(self._turns, _ending_later))
         """Of all turns up to each: the one that ends last."""
+        # Monotonous, so that it can be searched.
+        self._ends = [turn.end_s for turn in self._latest]
 
     def speaker(self, start_s: float, end_s: float) -> int | None:
         """Who speaks between two moments; None where nobody speaks in the whole recording."""
         if not self._turns:
             return None
         end_s = max(end_s, start_s + _LEAST_S)
-        first = int(np.searchsorted(self._ends, start_s, "right"))
-        behind = int(np.searchsorted(self._starts, end_s, "left"))
+        first = bisect_right(self._ends, start_s)
+        behind = bisect_left(self._starts, end_s)
         covers: dict[int, float] = {}
         longest: dict[int, float] = {}
         for turn in self._turns[first:behind]:
@@ -75,11 +70,15 @@ class SpeakerTurns:
 
     def _nearest(self, start_s: float, end_s: float, behind: int) -> int:
         """The turn that ended last, or the one that begins next."""
-        before = [self._turns[self._latest[behind - 1]]] if behind else []
+        before = self._latest[behind - 1 : behind]
         return min(
             [*before, *self._turns[behind : behind + 1]],
             key=lambda turn: max(turn.start_s - end_s, start_s - turn.end_s),
         ).speaker
+
+
+def _ending_later(one: Turn, other: Turn) -> Turn:
+    return other if other.end_s > one.end_s else one
 
 
 def attributed(
