@@ -226,6 +226,8 @@ class Loader:
     def _speaker(self, model: PlannedModel) -> Loaded[SpeechService]:
         engine = _timed(model, lambda: self._build_synthesizer(model))
         give_stand_ins(engine, self._settings.voices)
+        # The fake engine's voices are told apart by their loudness.
+        loudness = 0.0 if model.engine == "fake" else self._settings.loudness
         workers = Workers[PieceJob, Piece](
             PieceRunner(engine),
             threads=engine.workers,
@@ -241,7 +243,7 @@ class Loader:
             self._threads,
             first_chars=engine.first_chars,
             normalize=self._settings.normalize_text,
-            loudness_lufs=self._settings.loudness or None,
+            loudness_lufs=loudness or None,
         )
         close = _closing(workers.close, engine.close)
         return Loaded(service, close, tuple(engine.voices), meant_by(engine))

@@ -2,53 +2,50 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 
-from starlette.requests import Request
-
-from myna.api.admission import leased
-from myna.api.context import Context, context
+from myna.api.context import Context
 from myna.api.keeping import kept
 from myna.api.names import TTS_1_VOICES, TTS_NAMES
 from myna.engines.contract import OPENAI_VOICES, Synthesizer, Voice, VoiceMixer, VoiceReader
 from myna.errors import BadRequest, EngineFailure
-from myna.scheduling.admission import Admitted
 from myna.scheduling.casting import Role, Speaker, role_of
+from myna.scheduling.speaking import SpeechService
 from myna.scheduling.voices import own_voice
 from myna.store.custom_voices import CustomVoice, CustomVoices
 from myna.text.languages import base_language
 from myna.text.scripts import written_languages
 
+Lend = Callable[[Speaker], Awaitable[SpeechService]]
+"""Sees to it that a model is in memory, and stays there for the request."""
 CUSTOM = "voice_"
 """How ids of custom voices begin, here and in the hosted API."""
 
 
-async def cast(request: Request, place: Admitted, model: str, name: str) -> Role:
-    """Who speaks under a voice's name where the request names that model. The speaker stays loaded
-    until the place is left.
+async def cast(shared: Context, lend: Lend, model: str, name: str) -> Role:
+    """Who speaks under a voice's name where the request names that model; it has been lent.
 
     Raises:
-        ClientGone, Overloaded, EngineFailure: see `leased`.
+        ClientGone, Overloaded, EngineFailure: it cannot be lent; see `leased`.
         BadRequest: a custom voice or a blend that is not there; in strict mode also a voice that
             the hosted model lacks.
         ModelNotFound: see `Residents.speaker`.
     """
-    shared = context(request)
     strict = shared.settings.strict
     residents = shared.loaded()
     chosen = residents.speaker(model, strict=strict)
     others = _understudies(model, chosen, residents.tts.residents)
     if name.lower().startswith(CUSTOM):
-        return await _custom(request, place, name.lower(), [chosen, *others])
+        return await _custom(shared.custom, lend, name.lower(), [chosen, *others])
     if not chosen.voices:
-        await leased(request, chosen, place)  # only then it is known what it has
+        await lend(chosen)  # only then it is known what it has
     there: set[Speaker] = set()
     # What was foreseen of a model may turn out to be otherwise when it is loaded.
     while (role := role_of(name, chosen, others) or Role(chosen, chosen.voices[0])).speaker not in (
         there
     ):
-        await leased(request, role.speaker, place)
+        await lend(role.speaker)
         there.add(role.speaker)
     if strict:
         _refuse_unhosted(name, model, role)
@@ -57,14 +54,11 @@ async def cast(request: Request, place: Admitted, model: str, name: str) -> Role
 
 def refuse_unspoken(text: str, shared: Context) -> None:
     """Where the setting says so, raise BadRequest for a text in a language that no voice speaks."""
-    if shared.settings.unspoken_language == "default":
-        return
+    speakers = shared.loaded().tts.residents
+    if shared.settings.unspoken_language == "default" or not all(one.voices for one in speakers):
+        return  # of a model that was never loaded, and has no card, nothing is known
     written = written_languages(text)
-    spoken = {
-        base_language(voice.language)
-        for speaker in shared.loaded().tts.residents
-        for voice in speaker.voices
-    }
+    spoken = {base_language(voice.language) for one in speakers for voice in one.voices}
     if written and not written & spoken:
         raise BadRequest(
             "Invalid 'input': by its script it is in none of the languages that voices are loaded "
@@ -97,14 +91,13 @@ def _custom_voice(id_: str, about: CustomVoice, custom: CustomVoices, engine: Sy
     raise EngineFailure(f"the engine {engine.kind} does not speak the voice {id_}")
 
 
-async def _custom(request: Request, place: Admitted, id_: str, speakers: Sequence[Speaker]) -> Role:
-    custom = context(request).custom
+async def _custom(custom: CustomVoices, lend: Lend, id_: str, speakers: Sequence[Speaker]) -> Role:
     about = await kept(lambda: custom.voices.find(id_))
     if about is None:
         raise _unknown(id_)
     for speaker in speakers:
         if speaker.kind == about.engine:
-            engine = (await leased(request, speaker, place)).engine
+            engine = (await lend(speaker)).engine
             return Role(speaker, await kept(partial(_custom_voice, id_, about, custom, engine)))
     raise BadRequest(
         f"Invalid 'voice': '{id_}' is a voice for {about.engine}, which the model {speakers[0].id} "

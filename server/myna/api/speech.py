@@ -9,6 +9,7 @@ import re
 import unicodedata
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
+from functools import partial
 from typing import Any, Literal, get_args
 
 from fastapi import APIRouter, Request
@@ -16,7 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 
-from myna.api.admission import admitted, leaving
+from myna.api.admission import admitted, leased, leaving
 from myna.api.casting import cast, refuse_unspoken
 from myna.api.context import Context, caller, context, record
 from myna.api.responses import LiveStream, event, primed, unless_gone
@@ -111,7 +112,8 @@ async def speech(request: Request) -> Response:
         model = request.path_params.get("deployment") or body.model
         if not model:
             raise BadRequest("you must provide a model parameter", param="model")
-        role = await cast(request, place, model, _voice_name(body.voice))
+        lend = partial(leased, request, place=place)
+        role = await cast(shared, lend, model, _voice_name(body.voice))
         service = role.speaker.service
         utterance = Utterance(
             text=_text(body.input, shared),
