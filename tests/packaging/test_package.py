@@ -16,8 +16,8 @@ import pytest
 
 import myna
 
-MOST_BYTES = 1_000_000
-"""Of the whole wheel; the smallest weights are sixty times that."""
+MOST_BYTES = 1_500_000
+"""Of the whole wheel; the smallest weights are forty times that."""
 
 
 @pytest.fixture(scope="module")

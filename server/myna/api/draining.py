@@ -5,10 +5,10 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Generator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 
-from starlette.requests import Request
+from starlette.requests import HTTPConnection, Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from myna.api.body import Body
@@ -18,6 +18,8 @@ from myna.errors import Overloaded
 
 _OPEN_PATHS = frozenset({"/health", "/metrics"})
 """What is answered to the end, and does not hold it up."""
+_GOING: Message = {"type": "websocket.close", "code": 1012, "reason": "shutting down"}
+"""How a session ends that is broken off (1012 is a restart, in IANA's registry of close codes)."""
 _RETRY_S = 5.0
 """About how long another server takes to be asked instead, or this one to be replaced."""
 _UNWIND_S = 5.0
@@ -29,7 +31,6 @@ class Running:
     """A request, or a socket, that is being served."""
 
     id: str
-    """Empty for a socket."""
     what: str
     """Method and path."""
     begun_s: float = field(default_factory=time.monotonic)
@@ -123,13 +124,11 @@ class Drainable:
             await self._app(scope, receive, send)
         elif not self._drain.draining:
             await self._serve(scope, receive, send)
-        elif kind == "http":
-            request = Request(scope, receive)
-            await Body(request.stream(), request.headers, self._limit_bytes).drain()
-            await _refuse(scope, receive, send)
         else:
-            await receive()
-            await send({"type": "websocket.close", "code": 1012, "reason": "shutting down"})
+            if kind == "http":
+                request = Request(scope, receive)
+                await Body(request.stream(), request.headers, self._limit_bytes).drain()
+            await _refuse(scope, receive, send)
 
     async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
         begun = False
@@ -140,7 +139,7 @@ class Drainable:
             await send(message)
 
         running = Running(
-            record(Request(scope)).id if scope["type"] == "http" else "",
+            record(HTTPConnection(scope)).id,
             f"{scope.get('method', 'WEBSOCKET')} {scope['path']}",
         )
         with self._drain.serving(running):
@@ -151,8 +150,11 @@ class Drainable:
                 if task is None or not self._drain.dropped(running):
                     raise
                 task.uncancel()
-                if not begun and scope["type"] == "http":
+                if not begun:
                     await _refuse(scope, receive, send)
+                elif scope["type"] == "websocket":
+                    with suppress(OSError):  # the client has left
+                        await send(_GOING)
                 # Of an answer that has begun, the missing end tells the client.
 
 

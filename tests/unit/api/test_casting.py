@@ -150,11 +150,8 @@ def test_a_voice_of_another_model_is_spoken_by_that_one_in_both_modes(server, st
 
 
 def test_only_the_model_that_speaks_is_loaded(custom):
-    fast, slow = (
-        resident(FakeSynthesizer(), FakeSynthesizer().voices),
-        resident(Piper(), Piper.voices),
-    )
-    shared = context(custom, (fast, slow))
+    chosen, other = (resident(one, one.voices) for one in (FakeSynthesizer(), Piper()))
+    shared = context(custom, (chosen, other))
     assert spoken(shared, "tts-1", "Eva") == ("piper", "de_DE-eva")
     assert (chosen.state, other.state) == ("cold", "loaded")
 

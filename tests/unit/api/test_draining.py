@@ -187,12 +187,32 @@ def test_one_that_is_cancelled_for_another_reason_is_not_answered():
     run(main)
 
 
-def test_a_socket_is_closed_with_the_code_of_a_restart():
+def test_a_handshake_is_refused_like_a_request():
     async def main() -> None:
         drain = Drain()
         drain.begin()
         client = Client(drain, Slow(), "/v1/realtime", type="websocket")
         await client.task
-        assert client.sent == [{"type": "websocket.close", "code": 1012, "reason": "shutting down"}]
+        assert client.sent[0]["type"] == "websocket.http.response.start"
+        assert client.status == 503
+
+    run(main)
+
+
+def test_a_session_that_is_broken_off_is_closed_with_the_code_of_a_restart():
+    async def accepting(scope: Scope, receive: Receive, send: Send) -> None:
+        await send({"type": "websocket.accept"})
+        await asyncio.sleep(3600)
+
+    async def main() -> None:
+        drain = Drain()
+        client = Client(drain, accepting, "/v1/realtime", type="websocket")
+        await turn()
+        dropped = await drain.finish(0)
+        await client.task
+        assert len(dropped) == 1
+        assert client.sent[1:] == [
+            {"type": "websocket.close", "code": 1012, "reason": "shutting down"}
+        ]
 
     run(main)

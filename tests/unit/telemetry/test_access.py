@@ -136,17 +136,55 @@ def test_keys_query_and_body_are_not_logged(log):
     assert SECRET not in log.text
 
 
-@pytest.mark.parametrize("kind", ["websocket", "lifespan"])
-def test_what_is_no_request_is_passed_on_untouched(kind, log):
+def test_what_is_no_request_is_passed_on_untouched(log):
     seen: list[Scope] = []
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
         seen.append(dict(scope))
 
-    scope = request(kind=kind)
-    assert answer(app, scope) == []
-    assert seen == [request(kind=kind)]
+    assert answer(app, request(kind="lifespan")) == []
+    assert seen == [request(kind="lifespan")]
     assert log.records == []
+
+
+def socket() -> Scope:
+    scope = request("/v1/realtime", kind="websocket")
+    del scope["method"]
+    return scope
+
+
+def test_a_session_is_a_request_that_is_named_counted_and_logged_at_its_end(log):
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        await send({"type": "websocket.accept"})
+        scope["state"]["record"].audio(2.5)
+
+    telemetry = Telemetry()
+    sent = answer(app, socket(), telemetry)
+    assert re.fullmatch(r"req_[0-9a-f]{32}", headers(sent)["x-request-id"])
+    assert sample(telemetry, "myna_requests_total", route="realtime", status="101") == 1
+    assert sample(telemetry, "myna_audio_seconds_total", route="realtime") == 2.5
+    assert sample(telemetry, "myna_requests_in_progress", route="realtime") == 0
+    assert not sample(telemetry, "myna_cancellations_total", route="realtime")
+    assert "GET /v1/realtime 101" in log.text
+
+
+def test_a_handshake_that_is_refused_has_its_status_and_its_reason():
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        await failure(Overloaded("full"))(scope, receive, send)
+
+    telemetry = Telemetry()
+    assert headers(answer(app, socket(), telemetry))["x-request-id"]
+    assert sample(telemetry, "myna_requests_total", route="realtime", status="503") == 1
+    assert sample(telemetry, "myna_rejections_total", route="realtime", reason="overload") == 1
+
+
+def test_a_socket_where_there_is_none_is_forbidden():
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        await send({"type": "websocket.close"})
+
+    telemetry = Telemetry()
+    answer(app, socket(), telemetry)
+    assert sample(telemetry, "myna_requests_total", route="realtime", status="403") == 1
 
 
 def sample(telemetry: Telemetry, name: str, **labels: str) -> float | None:
@@ -278,7 +316,13 @@ def test_two_apps_count_apart():
         ("/v1/speech", "other"),
         ("/", "other"),
         ("", "other"),
-        ("/v1/audio/voices", "other"),
+        ("/v1/audio/voices", "voices"),
+        ("/v1/audio/voice_consents/cons_1", "voices"),
+        ("/v1/residents", "models"),
+        ("/openai/v1/realtime", "realtime"),
+        ("/v1/realtime/client_secrets", "realtime"),
+        ("/playground/main.js", "other"),
+        ("/v1/testing/faults", "other"),
     ],
 )
 def test_paths_of_clients_make_no_labels_of_their_own(path, route):
