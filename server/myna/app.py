@@ -70,7 +70,7 @@ def create_app(
         Keyring.load(settings.api_keys, settings.api_keys_file),
         Spool(settings.spool_dir, settings.max_spool_bytes),
         CustomVoices(settings.voices_dir or default_folder(), settings.max_custom_voices),
-        Sessions(settings.max_sessions, threads=max(2, plan.threads)),
+        Sessions(settings.max_sessions, plan.threads),
         rehearsal=_rehearsal(plan) if settings.testing else None,
     )
 

@@ -36,8 +36,8 @@ TEXTS = (
     *(
         f"docs/{name}.md"
         for name in (
-            *("api", "models", "voices", "realtime", "diarization"),
-            *("deployment", "testing", "playground"),
+            *("api", "models", "voices", "speech", "realtime", "diarization"),
+            *("deployment", "kubernetes", "testing", "playground"),
         )
     ),
 )
