@@ -47,7 +47,7 @@ def spoken(minutes: float) -> Samples:
     resampler = Resampler(speaker.sample_rate_hz, SAMPLE_RATE_HZ)
     voice = speaker.voices[0]
     said = np.concatenate(
-        [resampler.push(block) for block in speaker.synthesize(PASSAGE, voice, 1.0)]
+        [resampler.push(block.samples) for block in speaker.synthesize(PASSAGE, voice, 1.0)]
     )
     times = -(-int(minutes * 60 * SAMPLE_RATE_HZ) // len(said))
     return np.tile(said, times)

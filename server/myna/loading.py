@@ -166,6 +166,8 @@ class Loader:
 
     def _speaker(self, model: PlannedModel) -> Resident[SpeechService]:
         engine = _timed(model, lambda: self._build_synthesizer(model))
+        # The fake engine's voices are told apart by their loudness.
+        loudness = 0.0 if model.engine == "fake" else self._settings.loudness
         workers = Workers[PieceJob, Piece](
             PieceRunner(engine), threads=engine.workers, batch_limit=1, name=model.id
         )
@@ -176,7 +178,7 @@ class Loader:
             self._threads,
             first_chars=engine.first_chars,
             normalize=self._settings.normalize_text,
-            loudness_lufs=self._settings.loudness or None,
+            loudness_lufs=loudness or None,
         )
         return _resident(model, service, workers.close, engine.close)
 

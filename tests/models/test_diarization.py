@@ -16,6 +16,7 @@ import numpy as np
 import pytest
 import soxr
 
+from myna.audio.joints import joined
 from myna.audio.overlap import OverlappingWindows
 from myna.audio.windows import Cutting
 from myna.engines.contract import (
@@ -213,8 +214,8 @@ def say() -> Iterator[object]:
 
     @cache
     def spoken(who: str, text: str) -> Samples:
-        blocks = list(kokoro.synthesize(text, voices[who], 1.0))
-        samples = soxr.resample(np.concatenate(blocks), kokoro.sample_rate_hz, SAMPLE_RATE_HZ)
+        said = joined(kokoro.synthesize(text, voices[who], 1.0), kokoro.sample_rate_hz)
+        samples = soxr.resample(said.samples, kokoro.sample_rate_hz, SAMPLE_RATE_HZ)
         return np.asarray(samples, np.float32)
 
     yield spoken

@@ -14,6 +14,7 @@ import onnxruntime
 import pytest
 import soxr
 
+from myna.audio.joints import joined
 from myna.engines.contract import (
     SAMPLE_RATE_HZ,
     DecodingOptions,
@@ -76,8 +77,8 @@ def spoken() -> Iterator[Spoken]:
 
     @cache
     def say(text: str) -> Samples:
-        blocks = list(joe.synthesize(text, joe.voices[0], 1.0))
-        samples = soxr.resample(np.concatenate(blocks), joe.sample_rate_hz, SAMPLE_RATE_HZ)
+        said = joined(joe.synthesize(text, joe.voices[0], 1.0), joe.sample_rate_hz)
+        samples = soxr.resample(said.samples, joe.sample_rate_hz, SAMPLE_RATE_HZ)
         return np.asarray(samples, np.float32)
 
     yield say

@@ -27,6 +27,7 @@ class Silent:
     """No network; nothing is spoken here."""
 
     sample_rate_hz = 24_000
+    times = False
 
 
 def kokoro() -> Any:

@@ -21,7 +21,8 @@ def said(*lines: tuple[str, str]) -> np.ndarray:
     blocks = [
         block
         for voice, text in lines
-        for block in (*SPEAKER.synthesize(text, voices[voice], 1.0), np.zeros(12_000, np.float32))
+        for stretch in SPEAKER.synthesize(text, voices[voice], 1.0)
+        for block in (stretch.samples, np.zeros(12_000, np.float32))
     ]
     return soxr.resample(np.concatenate(blocks), SPEAKER.sample_rate_hz, SAMPLE_RATE_HZ)
 

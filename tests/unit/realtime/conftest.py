@@ -103,9 +103,11 @@ class Talk:
 
 
 def spoken(text):
-    """The text in the fake engine's voice, 24 kHz."""
+    """The text in the fake engine's voice, 24 kHz; 60 ms of silence on either side."""
     engine = FakeSynthesizer()
-    return np.concatenate(list(engine.synthesize(text, engine.voices[0], 1.0)))
+    (stretch,) = engine.synthesize(text, engine.voices[0], 1.0)
+    sounding = np.flatnonzero(stretch.samples)
+    return stretch.samples[: sounding[-1] + RATE_HZ * 60 // 1000]
 
 
 def silence(length_s):

@@ -35,7 +35,11 @@ TALK = (
 def spoken(*lines: tuple[str, str]) -> np.ndarray:
     speaker = FakeSynthesizer()
     voices = {voice.id: voice for voice in speaker.voices}
-    blocks = [block for who, text in lines for block in speaker.synthesize(text, voices[who], 1.0)]
+    blocks = [
+        stretch.samples
+        for who, text in lines
+        for stretch in speaker.synthesize(text, voices[who], 1.0)
+    ]
     return soxr.resample(np.concatenate(blocks), speaker.sample_rate_hz, SAMPLE_RATE_HZ)
 
 
