@@ -4,7 +4,8 @@
 # docker build -t myna:cuda --target cuda .    NVIDIA GPU, with NVIDIA's container toolkit on the host
 #
 # Weights are not part of an image: the first start fetches them into the volume /models/weights.
-# The root file system may be read-only; uploads and the like go to /tmp.
+# The root file system may be read-only; uploads and the like go to /tmp. Custom voices are kept in
+# the volume /var/lib/myna/voices.
 
 ARG PYTHON_IMAGE=python:3.11-slim
 # CTranslate2 4 is built for CUDA 12 and cuDNN 9.
@@ -33,9 +34,10 @@ RUN --mount=type=bind,from=wheel,source=/wheels,target=/wheels \
 RUN pip uninstall --yes onnxruntime \
     && pip install --no-cache-dir --no-deps onnxruntime-gpu==1.26.0
 RUN useradd --uid 10001 --user-group --no-create-home --home-dir /tmp myna \
-    && install --directory --owner=myna --group=myna /models/weights
+    && install --directory --owner=myna --group=myna /models/weights /var/lib/myna/voices
 ENV HF_HOME=/models/weights/huggingface \
     MYNA_HOST=0.0.0.0 \
+    MYNA_VOICES_DIR=/var/lib/myna/voices \
     MYNA_WEIGHTS_DIR=/models/weights \
     PYTHONDONTWRITEBYTECODE=1 \
     PYTHONUNBUFFERED=1
@@ -44,7 +46,7 @@ LABEL org.opencontainers.image.title="Myna" \
       org.opencontainers.image.licenses="Apache-2.0 AND GPL-3.0-or-later"
 USER myna
 WORKDIR /tmp
-VOLUME /models/weights
+VOLUME /models/weights /var/lib/myna/voices
 EXPOSE 8000
 # The first start fetches weights before it is ready.
 HEALTHCHECK --interval=15s --timeout=5s --start-period=15m --retries=3 \
@@ -60,9 +62,10 @@ RUN --mount=type=bind,from=wheel,source=/wheels,target=/wheels \
     --mount=type=bind,source=requirements.lock,target=/requirements.lock \
     pip install --no-cache-dir --constraint /requirements.lock /wheels/*.whl
 RUN useradd --uid 10001 --user-group --no-create-home --home-dir /tmp myna \
-    && install --directory --owner=myna --group=myna /models/weights
+    && install --directory --owner=myna --group=myna /models/weights /var/lib/myna/voices
 ENV HF_HOME=/models/weights/huggingface \
     MYNA_HOST=0.0.0.0 \
+    MYNA_VOICES_DIR=/var/lib/myna/voices \
     MYNA_WEIGHTS_DIR=/models/weights \
     PYTHONDONTWRITEBYTECODE=1 \
     PYTHONUNBUFFERED=1
@@ -71,7 +74,7 @@ LABEL org.opencontainers.image.title="Myna" \
       org.opencontainers.image.licenses="Apache-2.0 AND GPL-3.0-or-later"
 USER myna
 WORKDIR /tmp
-VOLUME /models/weights
+VOLUME /models/weights /var/lib/myna/voices
 EXPOSE 8000
 # The first start fetches weights before it is ready.
 HEALTHCHECK --interval=15s --timeout=5s --start-period=15m --retries=3 \

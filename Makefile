@@ -24,7 +24,7 @@ TESTABLE := $(VENV)/.testable-$(KEY)
 PIP := PIP_CONSTRAINT=requirements.lock PIP_BUILD_CONSTRAINT=requirements.lock \
 	PIP_DISABLE_PIP_VERSION_CHECK=1 $(BIN)/python -m pip
 
-STARTERS := whisper-base whisper-tiny.en piper-en_US-joe-medium kokoro-v1.0
+STARTERS := whisper-base whisper-tiny.en piper-en_US-joe-medium kokoro-v1.0 speakers-campplus
 # The quick ones first.
 TESTS := $(wildcard tests/unit tests/packaging tests/contract tests/models tests/browser)
 

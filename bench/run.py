@@ -27,12 +27,15 @@ import lifecycle
 import scenarios
 from audio import SENTENCES, Clip, Library, from_folder, from_speech
 from departure import departure
+from diarization import diarization
 from fairness import fairness
+from live import live
 from load import Refused
 from processes import RESULTS
 from report import Report, Row, load_average, machine_facts
 from scenarios import QUICK, Bench, Plan
 from speech import speech
+from speech_text import speech_text
 from subjects import WEIGHTS, Launcher, Server, Worker, baseline, external, myna
 
 HOURS_3 = 3 * 3600.0
@@ -44,9 +47,11 @@ SCENARIOS: dict[str, Callable[[Bench], None]] = {
     "file": scenarios.long_file,
     "fairness": fairness,
     "departure": departure,
+    "live": live,
     "speech": speech,
+    "speech-text": speech_text,
 }
-ACCURACY = "accuracy"
+ACCURACY, DIARIZATION = "accuracy", "diarization"
 
 
 def arguments() -> argparse.Namespace:
@@ -63,14 +68,18 @@ def arguments() -> argparse.Namespace:
         metavar="URL|baseline|engine|none",
         help="what to compare with, any number of times; without it, baseline and engine",
     )
-    add("--only", default="", help=f"scenarios by name: {', '.join((*SCENARIOS, ACCURACY))}")
+    add(
+        "--only",
+        default="",
+        help=f"scenarios by name: {', '.join((*SCENARIOS, ACCURACY, DIARIZATION))}",
+    )
     add("--skip", default="", help="scenarios to leave out")
     add("--quick", action="store_true", help="few repetitions and short files")
     add("--long", action="store_true", help="also a three-hour file")
     add("--repetitions", type=int, help="of single requests")
     add("--rounds", type=int, help="of many clients and long files")
     add("--audio-dir", type=Path, help="folder of clips; without it, the server speaks them")
-    add("--manifest", type=Path, help="what word error rates are measured on")
+    add("--manifest", type=Path, help="what error rates are measured on")
     add("--reference-cache", type=Path, help="JSON file that keeps faster-whisper's texts")
     add("--language", default="en", help="of the clips in --audio-dir")
     add("--whisper", type=Path, default=WEIGHTS, help="model of baseline, engine and reference")
@@ -96,7 +105,7 @@ def plan(asked: argparse.Namespace) -> Plan:
 
 def chosen_scenarios(asked: argparse.Namespace) -> list[str]:
     """Names, in their order. Raises SystemExit for a name that is none."""
-    known = [*SCENARIOS, ACCURACY]
+    known = [*SCENARIOS, ACCURACY, DIARIZATION]
     only, skip = ({name for name in text.split(",") if name} for text in (asked.only, asked.skip))
     if unknown := (only | skip) - set(known):
         raise SystemExit(f"no scenario {', '.join(sorted(unknown))}; there are {', '.join(known)}")
@@ -175,6 +184,11 @@ def measure(name: str, bench: Bench, asked: argparse.Namespace) -> None:
                 accuracy.accuracy(bench, heard, references)
             else:
                 say("accuracy needs --manifest where the clips are not the server's own")
+        elif name == DIARIZATION:
+            if asked.manifest:
+                diarization(bench, asked.manifest)
+            else:
+                say("diarization needs --manifest")
         else:
             SCENARIOS[name](bench)
     except (Refused, RuntimeError) as failure:

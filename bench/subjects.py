@@ -70,9 +70,9 @@ class Server:
             self._bodies[key] = _multipart(clip, self.model, language=language)
         return self._bodies[key]
 
-    def speak(self, text: str) -> Answer:
+    def speak(self, text: str, model: str = "tts-1") -> Answer:
         """The text as a WAV file."""
-        asked = {"model": "tts-1", "voice": "alloy", "input": text, "response_format": "wav"}
+        asked = {"model": model, "voice": "alloy", "input": text, "response_format": "wav"}
         return self._post("/v1/audio/speech", json.dumps(asked).encode(), "application/json")
 
     def reachable(self) -> bool:

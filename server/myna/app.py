@@ -14,22 +14,35 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.middleware.cors import CORSMiddleware
+from starlette.requests import HTTPConnection
 from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from myna import __version__
-from myna.api import health, models, speech, testing, transcriptions
+from myna.api import (
+    health,
+    models,
+    realtime,
+    speech,
+    testing,
+    transcriptions,
+    voice_consents,
+    voices,
+)
 from myna.api.context import Context
 from myna.api.rehearsal import CONTROL, Rehearsal, Rehearsed
 from myna.api.responses import failure
 from myna.api.spool import Spool
-from myna.auth import Keyring
+from myna.auth import Keyring, sent_key
 from myna.errors import BadRequest, MethodNotAllowed, MynaError, NotFound, Unauthorized
 from myna.loading import Loader, ModelPlan
 from myna.machine import give_back_freed_memory
 from myna.quiet import give_back_when_quiet
+from myna.realtime.sessions import Sessions
+from myna.realtime.tokens import ClientSecrets
 from myna.scheduling.residents import Residents
 from myna.settings import Settings
+from myna.store.custom_voices import CustomVoices, default_folder
 from myna.telemetry import Telemetry
 
 _log = logging.getLogger("myna.app")
@@ -55,6 +68,8 @@ def create_app(
         settings,
         Keyring.load(settings.api_keys, settings.api_keys_file),
         Spool(settings.spool_dir, settings.max_spool_bytes),
+        CustomVoices(settings.voices_dir or default_folder(), settings.max_custom_voices),
+        Sessions(settings.max_sessions, threads=max(2, plan.threads)),
         rehearsal=_rehearsal(plan) if settings.testing else None,
     )
 
@@ -73,6 +88,7 @@ def create_app(
             if shared.residents is not None:
                 await asyncio.to_thread(shared.residents.close)
             threads.shutdown(wait=False, cancel_futures=True)
+            shared.sessions.close()
 
     app = FastAPI(
         title="Myna",
@@ -84,12 +100,12 @@ def create_app(
     )
     app.state.context = shared
     for prefix in PREFIXES:
-        for module in (transcriptions, speech, models):
+        for module in (transcriptions, speech, voices, voice_consents, models, realtime):
             app.include_router(module.router, prefix=prefix, include_in_schema=prefix == "/v1")
     app.include_router(health.router)
     app.include_router(health.router, prefix="/v1", include_in_schema=False)
     _handle_errors(app)
-    app.add_middleware(_Gate, keyring=shared.keyring)
+    app.add_middleware(_Gate, keyring=shared.keyring, secrets=shared.sessions.secrets)
     if shared.rehearsal is not None:
         app.include_router(testing.router, prefix="/v1", include_in_schema=False)
         app.add_middleware(Rehearsed, rehearsal=shared.rehearsal)
@@ -138,28 +154,34 @@ def _tidy(shared: Context) -> Coroutine[Any, Any, None]:
 class _Gate:
     """Asks for a key before anything of the request is read."""
 
-    def __init__(self, app: ASGIApp, keyring: Keyring) -> None:
+    def __init__(self, app: ASGIApp, keyring: Keyring, secrets: ClientSecrets) -> None:
         self._app = app
         self._keyring = keyring
+        self._secrets = secrets
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Let the request in, or answer 401."""
-        if scope["type"] == "http" and not _is_open(scope):
+        if scope["type"] in {"http", "websocket"} and not _is_open(scope):
             try:
-                scope.setdefault("state", {})["key_name"] = self._keyring.admit(
-                    Request(scope).headers
-                )
+                scope.setdefault("state", {})["key_name"] = self._caller(HTTPConnection(scope))
             except Unauthorized as error:
                 await failure(error)(scope, receive, send)
                 return
         await self._app(scope, receive, send)
+
+    def _caller(self, connection: HTTPConnection) -> str | None:
+        if connection.scope["type"] == "websocket":
+            grant = self._secrets.find(sent_key(connection.headers))
+            if grant is not None:
+                return grant.caller
+        return self._keyring.admit(connection.headers)
 
 
 def _is_open(scope: Scope) -> bool:
     path = scope["path"].removeprefix("/v1")
     if path.startswith(CONTROL):
         return True  # answers with `testing` only, where anybody may do anything
-    return scope["method"] in {"GET", "HEAD"} and path in OPEN_PATHS
+    return scope["type"] == "http" and scope["method"] in {"GET", "HEAD"} and path in OPEN_PATHS
 
 
 def _allow_origins(app: FastAPI, origins: tuple[str, ...]) -> None:

@@ -11,6 +11,9 @@ from pydantic import SecretStr
 
 from myna.errors import Unauthorized
 
+KEY_SUBPROTOCOL = "openai-insecure-api-key."
+"""Web pages cannot set headers on a WebSocket, so they offer this, with the key behind it."""
+
 _MISSING = (
     "You didn't provide an API key. You need to provide your API key in an Authorization header "
     "using Bearer auth (i.e. Authorization: Bearer YOUR_KEY)."
@@ -72,10 +75,15 @@ class Keyring:
 
 
 def sent_key(headers: Mapping[str, str]) -> str:
-    """The key of a request: `Authorization: Bearer …`, or Azure's `api-key`; empty if none."""
+    """The key of a request: `Authorization: Bearer …`, Azure's `api-key`, or that of a WebSocket's
+    subprotocols; empty if none."""
     scheme, _, token = headers.get("authorization", "").partition(" ")
     bearer = token.strip() if scheme.lower() == "bearer" else ""
-    return bearer or headers.get("api-key", "").strip()
+    offered = headers.get("sec-websocket-protocol", "").split(",")
+    keys = (
+        name.strip().removeprefix(KEY_SUBPROTOCOL) for name in offered if KEY_SUBPROTOCOL in name
+    )
+    return bearer or headers.get("api-key", "").strip() or next(keys, "")
 
 
 def masked(key: str) -> str:

@@ -27,7 +27,7 @@ def settings_options(command: Callable[..., Any]) -> Callable[..., Any]:
         shown = (
             ",".join(cast("tuple[str, ...]", default)) if isinstance(default, tuple) else default
         )
-        note = "" if shown in (None, "") else f"  [default: {shown}]"
+        note = "" if shown in (None, "", {}) else f"  [default: {shown}]"
         text = f"{field.description}{note}  ({_variable(name)})"
         if isinstance(default, bool):
             flag = f"{_flag(name)}/--no-{name.replace('_', '-')}"
@@ -87,7 +87,7 @@ def serve(config: Path | None, **given: Any) -> None:
 @settings_options
 def pull(models: tuple[str, ...], config: Path | None, *, verify: bool, **given: Any) -> None:
     """Download the weights of MODELS (default: what `serve` would load)."""
-    from myna.planning import store
+    from myna.planning import diarizer_name, store
     from myna.store.cards import Catalogue
     from myna.store.resolution import resolve
 
@@ -95,8 +95,8 @@ def pull(models: tuple[str, ...], config: Path | None, *, verify: bool, **given:
     catalogue = Catalogue.load(settings.models_dir)
     weights = store(settings)
     try:
-        for name in models or (*settings.stt, *settings.tts):
-            if name == "fake":
+        for name in models or (*settings.stt, *settings.tts, diarizer_name(settings)):
+            if name is None or name == "fake":
                 continue
             found = resolve(name, None, catalogue, weights)
             if verify and found.card is not None:

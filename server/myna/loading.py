@@ -8,13 +8,14 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal, TypeVar
+from typing import Any, Literal, TypeVar
 
 from myna.api.names import FAST_TTS_NAMES, STT_NAMES, TTS_NAMES
 from myna.audio.decode import DecodeLimits, Decoder
 from myna.audio.vad import SpeechDetector, VadModel
 from myna.audio.windows import Loudness, SpeechProbabilities
 from myna.engines.contract import (
+    Diarizer,
     Samples,
     Synthesizer,
     Transcriber,
@@ -24,13 +25,15 @@ from myna.engines.contract import (
 )
 from myna.engines.devices import Device, DeviceChoice, choose_device
 from myna.scheduling.admission import Admission
+from myna.scheduling.diarization import DiarizationService, ListeningJob, ListeningRunner
 from myna.scheduling.residents import Resident, Residents, Shelf
 from myna.scheduling.speaking import PieceJob, PieceRunner, SpeechService
 from myna.scheduling.transcription import TranscriptionService
+from myna.scheduling.voices import give_stand_ins
 from myna.scheduling.workers import Workers
 from myna.settings import Settings
 
-EngineName = Literal["whisper", "piper", "kokoro", "fake"]
+EngineName = Literal["whisper", "piper", "kokoro", "diarizer", "fake"]
 _Engine = TypeVar("_Engine", Transcriber, Synthesizer)
 _Service = TypeVar("_Service", TranscriptionService, SpeechService)
 
@@ -62,6 +65,9 @@ class ModelPlan:
     """The default first."""
     threads: int
     """CPU threads for all engines together."""
+    diarize: PlannedModel | None = None
+    without_speakers: str = "it was started with --diarize none"
+    """Why nothing is planned that tells speakers apart."""
 
     @property
     def front_threads(self) -> int:
@@ -81,6 +87,7 @@ class Loader:
         """Load and warm every model; blocks.
 
         Raises:
+            ValueError: the setting `voices` has what is not there.
             Exception: whatever a model's library says about its files or the device.
         """
         decoder = Decoder(self._limits())
@@ -88,11 +95,28 @@ class Loader:
         speech = self._speech()
         stt = tuple(self._transcriber(model, decoder, speech) for model in self._plan.stt)
         tts = tuple(self._speaker(model) for model in self._plan.tts)
+        if tts:
+            give_stand_ins([one.service.engine for one in tts], self._settings.voices)
         return Residents(
             Shelf("transcription", stt, STT_NAMES, self._admission(stt)),
             Shelf("speech", tts, TTS_NAMES, self._admission(tts), speech_names(tts)),
             decoder.close,
+            self._diarization(),
+            self._plan.without_speakers,
         )
+
+    def _diarization(self) -> DiarizationService | None:
+        """Not loaded yet: most requests want no speakers. A thread for every two cores, since it
+        takes a small part of what a transcription does and runs beside one."""
+        if self._plan.diarize is None:
+            return None
+        engine = self._build_diarizer(self._plan.diarize)
+        threads = max(1, self._plan.threads // 2)
+        workers = Workers[ListeningJob, Any](
+            ListeningRunner(), threads=threads, batch_limit=1, name=engine.name
+        )
+        workers.start()
+        return DiarizationService(engine, workers, self._threads)
 
     def _admission(
         self, residents: Sequence[Resident[TranscriptionService] | Resident[SpeechService]]
@@ -146,7 +170,13 @@ class Loader:
             PieceRunner(engine), threads=engine.workers, batch_limit=1, name=model.id
         )
         workers.start()
-        service = SpeechService(engine, workers, self._threads)
+        service = SpeechService(
+            engine,
+            workers,
+            self._threads,
+            first_chars=engine.first_chars,
+            normalize=self._settings.normalize_text,
+        )
         return _resident(model, service, workers.close, engine.close)
 
     def _build_transcriber(self, model: PlannedModel) -> Transcriber:
@@ -166,6 +196,15 @@ class Loader:
             batch_limit=self._settings.batch_size,
             sizing=Sizing(enabled=self._settings.right_size),
         )
+
+    def _build_diarizer(self, model: PlannedModel) -> Diarizer:
+        if model.engine == "fake":
+            from myna.engines.fake_diarizer import FakeDiarizer  # noqa: PLC0415 - loaded when chosen
+
+            return FakeDiarizer(model.id)
+        from myna.engines.diarizer import SpeakerDiarizer  # noqa: PLC0415 - loaded when chosen
+
+        return SpeakerDiarizer(model.folder, model.id)
 
     def _build_synthesizer(self, model: PlannedModel) -> Synthesizer:
         if model.engine == "fake":

@@ -27,7 +27,7 @@ from myna.scheduling.voices import voice_named
 from myna.settings import Settings
 from myna.text.formats import ResponseFormat, render
 from myna.text.languages import language_code
-from myna.text.sentences import pieces, speakable
+from myna.text.sentences import speakable
 
 _SUFFIXES = {"text": "txt", "json": "json", "verbose_json": "json", "srt": "srt", "vtt": "vtt"}
 
@@ -70,7 +70,7 @@ def transcribe_files(settings: Settings, job: TranscribeJob) -> None:
     )
     if not settings.stt:
         raise ValueError("no speech-to-text model: --stt is none")
-    with _loaded(settings.model_copy(update={"tts": ()})) as residents:
+    with _loaded(settings.model_copy(update={"tts": (), "diarize": "none"})) as residents:
         service = residents.stt.residents[0].service
         if job.translate and not service.engine.translates:
             raise BadRequest(f"The model {service.engine.name} cannot translate.")
@@ -132,7 +132,7 @@ async def _transcribed(
 
 async def _spoken(residents: Residents, utterance: Utterance, output: Path) -> None:
     service = residents.tts.residents[0].service
-    total = len(list(pieces(utterance.text)))
+    total = len(service.pieces(utterance))
     with _target(output) as target, _bar(output.name, "piece", total) as bar:
         async for spoken in service.speak(utterance):
             await asyncio.to_thread(target.write, spoken.data)

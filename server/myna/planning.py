@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import logging
+from collections.abc import Callable
+from importlib.util import find_spec
 from pathlib import Path
 
 from myna.engines.devices import choose_threads
@@ -10,9 +13,18 @@ from myna.settings import Settings
 from myna.store.cards import CardTask, Catalogue, default_directory
 from myna.store.progress import TerminalProgress
 from myna.store.resolution import resolve
-from myna.store.weights import Weights
+from myna.store.weights import ModelUnavailable, Weights
 
+_log = logging.getLogger("myna.planning")
+
+DIARIZER = "speakers-campplus"
+"""The card that `--diarize auto` means."""
 _FAKE = PlannedModel("fake", "fake", Path())
+
+
+def missing_packages() -> list[str]:
+    """Packages of the extra `diarize` that are not installed. Found, not imported."""
+    return [name for name in ("kaldi_native_fbank", "scipy") if find_spec(name) is None]
 
 
 def store(settings: Settings) -> Weights:
@@ -56,8 +68,49 @@ def plan(settings: Settings) -> ModelPlan:
             model.card.openai_voices,
         )
 
+    diarize, without = _diarizer(settings, lambda name: found(name, "diarize"))
     return ModelPlan(
         stt=tuple(found(name, "transcribe") for name in settings.stt),
         tts=tuple(found(name, "speak") for name in settings.tts),
         threads=choose_threads(settings.threads),
+        diarize=diarize,
+        without_speakers=without,
     )
+
+
+def diarizer_name(settings: Settings) -> str | None:
+    """The model that tells speakers apart: what `--diarize` comes to here, None for none."""
+    if settings.diarize == "none" or not settings.stt:
+        return None
+    if settings.diarize != "auto":
+        return settings.diarize
+    if settings.stt == ("fake",):
+        return "fake"
+    return None if missing_packages() else DIARIZER
+
+
+def _diarizer(
+    settings: Settings, found: Callable[[str], PlannedModel]
+) -> tuple[PlannedModel | None, str]:
+    """The model that tells speakers apart, and why there is none if there is none.
+
+    Raises:
+        ModelUnavailable: one was named and cannot be had.
+    """
+    missing = missing_packages()
+    without = f"the extra myna[diarize] is not installed (no {', '.join(missing)})"
+    name = diarizer_name(settings)
+    if name is None:
+        wanted = settings.diarize == "auto" and settings.stt
+        return None, without if wanted else "it was started with --diarize none"
+    if name == "fake":
+        return _FAKE, ""
+    if missing:
+        raise ModelUnavailable(f"{name}: {without}")
+    try:
+        return found(name), ""
+    except ModelUnavailable as error:
+        if settings.diarize != "auto":
+            raise
+        _log.warning("speakers cannot be told apart: %s", error)
+        return None, f"the files of {name} are missing (`myna pull {name}` fetches them)"

@@ -14,6 +14,7 @@ from myna.app import create_app
 from myna.machine import keep_freed_memory
 from myna.planning import plan
 from myna.settings import Settings
+from myna.sockets import MOST_MESSAGE_BYTES, Socket
 from myna.telemetry import configure_logging
 
 _log = logging.getLogger("myna.serving")
@@ -48,6 +49,10 @@ def run(settings: Settings) -> None:
         access_log=False,
         server_header=False,
         timeout_graceful_shutdown=30,
+        ws=Socket,
+        ws_max_size=MOST_MESSAGE_BYTES,
+        ws_ping_timeout=60.0,
+        ws_per_message_deflate=False,  # base64 of audio gains little, and each socket would pay
     )
     server = _Server(config)
     server.run(sockets=[listening])

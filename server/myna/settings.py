@@ -16,6 +16,7 @@ from pydantic_settings import (
 
 MIB = 1024 * 1024
 Names = Annotated[tuple[str, ...], NoDecode]
+Voices = Annotated[dict[str, str], NoDecode]
 
 
 class Settings(BaseSettings):
@@ -38,6 +39,35 @@ class Settings(BaseSettings):
         ("piper-en_US-joe-medium",),
         description="Text-to-speech models, the default first: a card's id, a hub id, a folder, "
         "`fake`, or `none`.",
+    )
+    voices: Voices = Field(
+        {},
+        description="Voices for OpenAI's names instead of those that the model's card or Myna "
+        "chooses, such as `alloy=af_heart,onyx=am_onyx+am_echo`. An entry counts for each model "
+        "that has the voice; one that no model has stops the start.",
+    )
+    unspoken_language: Literal["default", "error"] = Field(
+        "default",
+        description="What becomes of a text that by its script is in a language of which no voice "
+        "is loaded: `default` speaks it with the voice that was asked for, `error` answers 400. "
+        "Text in Latin letters is always spoken.",
+    )
+    voices_dir: Path | None = Field(
+        None,
+        description="Folder of custom voices and consents; default: ~/.local/share/myna/voices.",
+    )
+    max_custom_voices: int = Field(
+        100,
+        ge=0,
+        description="Most custom voices to keep, and as many consents of up to 10 MiB each; beyond "
+        "it the answer is 400. 0 for none.",
+    )
+    diarize: str = Field(
+        "auto",
+        description="Model that tells speakers apart: a card's id, a folder, `fake`, or `none`. "
+        "`auto` takes `speakers-campplus` where the extra myna[diarize] is installed and its files "
+        "are there or can be had, and goes on without where not; with `--stt fake` it takes "
+        "`fake`. It is loaded by the first request that wants it.",
     )
     models_dir: Path | None = Field(
         None, description="Folder of model cards; default: the cards that come with Myna."
@@ -97,6 +127,11 @@ class Settings(BaseSettings):
         ge=1,
         description="Longest text to speak, in code points; beyond it the answer is 400.",
     )
+    normalize_text: bool = Field(
+        True,
+        description="Read Markdown, HTML, addresses and, in English, dates, times, sums of money, "
+        "units and abbreviations as a person would; off gives the engine the text as it is.",
+    )
     max_requests: int = Field(
         256,
         ge=1,
@@ -109,6 +144,18 @@ class Settings(BaseSettings):
         description="Most seconds of audio that may wait for an engine; beyond it new requests are "
         "answered 503 with `retry-after`. A long file only counts with what it has queued so far, "
         "a few minutes at most.",
+    )
+    max_sessions: int = Field(
+        64,
+        ge=1,
+        description="Most live transcription sessions at once; beyond it the handshake is answered "
+        "503 with `retry-after`. Those that are spoken to at the same time share the machine.",
+    )
+    max_session_s: float = Field(
+        3600.0,
+        ge=0,
+        description="Longest time in seconds that one session stays open; then it ends with the "
+        "error `session_expired`. 0 for no limit.",
     )
     request_timeout_s: float = Field(
         3600.0,
@@ -161,6 +208,22 @@ class Settings(BaseSettings):
         if isinstance(value, str):
             value = [part.strip() for part in value.split(",") if part.strip()]
         return () if value == ["none"] else value
+
+    @field_validator("voices", mode="before")
+    @classmethod
+    def _pair(cls, value: Any) -> Any:
+        """`a=b,c=d` to {a: b, c: d}."""
+        if not isinstance(value, str):
+            return value
+        pairs: dict[str, str] = {}
+        for entry in filter(None, map(str.strip, value.split(","))):
+            name, equals, voice = (part.strip() for part in entry.partition("="))
+            if not (name and equals and voice):
+                raise ValueError(f"'{entry}' is not NAME=VOICE, as in alloy=af_heart")
+            if name.lower() in pairs:
+                raise ValueError(f"'{name}' is given twice")
+            pairs[name.lower()] = voice
+        return pairs
 
     @classmethod
     def settings_customise_sources(

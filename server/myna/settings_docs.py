@@ -68,6 +68,8 @@ def _value(field: FieldInfo) -> str:
         return ", ".join(f"`{choice}`" for choice in get_args(kind))
     if get_origin(kind) is tuple:
         return "names, with commas between them"
+    if get_origin(kind) is dict:
+        return "`NAME=VOICE`, with commas between them; in the file also a table"
     return " ".join([_WORDS.get(kind, "text"), *_bounds(field)])
 
 
@@ -88,7 +90,7 @@ def _bounds(field: FieldInfo) -> list[str]:
 
 def _default(default: object, *, in_bytes: bool) -> str:
     match default:
-        case None:
+        case None | {}:  # of the tables every default is empty
             return "-"
         case tuple():
             return ", ".join(f"`{name}`" for name in cast("tuple[str, ...]", default)) or "none"

@@ -196,9 +196,10 @@ def launch(tmp_path_factory):
     running = []
 
     def start(name, *flags, env=None, secrets=()):
-        weights = ["--offline", "--weights-dir", str(ROOT / "models" / "weights")]
-        log = tmp_path_factory.mktemp(name) / "log"
-        process = ServerProcess([*weights, *flags], log, env)
+        folder = tmp_path_factory.mktemp(name)
+        folders = ["--offline", "--weights-dir", str(ROOT / "models" / "weights")]
+        folders += ["--voices-dir", str(folder / "voices")]
+        process = ServerProcess([*folders, *flags], folder / "log", env)
         running.append((process, secrets))
         try:
             process.wait_until_ready(START_S)
@@ -262,6 +263,24 @@ def phrase(fake_server):
 
 
 @pytest.fixture(scope="session")
+def deaf_server(launch):
+    """Nothing tells its speakers apart."""
+    return launch("deaf", "--stt", "fake", "--tts", "fake", "--diarize", "none")
+
+
+@pytest.fixture(scope="session")
+def talk(fake_server):
+    """`talk((voice, text), …)`: what the fake engine's voices say, in a WAV."""
+
+    def say(*lines):
+        return encoded(
+            np.concatenate([_spoken(fake_server, text + " ", voice) for voice, text in lines])
+        )
+
+    return say
+
+
+@pytest.fixture(scope="session")
 def clip(server):
     """SENTENCE in Piper's voice, in a WAV: about 3 s."""
     return encoded(_spoken(server, SENTENCE))
@@ -302,8 +321,8 @@ def contained(server):
     return make
 
 
-def _spoken(server, text):
-    reply = server.speak(input=text, response_format="pcm")
+def _spoken(server, text, voice="alloy"):
+    reply = server.speak(input=text, response_format="pcm", voice=voice)
     assert reply.status == 200, reply.body
     return np.frombuffer(reply.body, np.int16)
 

@@ -133,6 +133,12 @@ STRICTLY_REFUSED = [
         400,
         {"code": "invalid_value", "param": "chunking_strategy"},
     ),
+    (
+        "a prompt for diarization",
+        {"model": "gpt-4o-transcribe-diarize", "chunking_strategy": "auto", "prompt": "Hello."},
+        400,
+        {"param": "prompt"},
+    ),
     ("a language beyond the model's own", {"language": "de"}, 400, {"param": "language"}),
     ("the name of a speech model", {"model": "tts-1"}, 400, {"param": "model"}),
 ]
@@ -157,26 +163,6 @@ def test_is_refused(fake_server, phrase, what, fields, param):
 )
 def test_strict_mode_refuses(strict_server, clip, what, fields, status, also):
     strict_server.transcribe(clip, fields).refused(status, **also)
-
-
-def test_speaker_labels_say_honestly_that_they_are_not_there(fake_server, phrase):  # [51]
-    """Until they are: an error that clients do not retry."""
-    fields = {"model": "gpt-4o-transcribe-diarize", "response_format": "diarized_json"}
-    reply = fake_server.transcribe(phrase, fields | {"chunking_strategy": "auto"})
-    reply.refused(501, "server_error", param="response_format")
-    assert reply.headers["x-should-retry"] == "false"
-
-
-def test_known_speakers_say_honestly_that_they_are_not_there(fake_server, phrase):  # [53, 55]
-    fields = {
-        "model": "gpt-4o-transcribe-diarize",
-        "known_speaker_names[]": ["ann"],
-        "known_speaker_references[]": ["data:audio/wav;base64,AAAA"],
-        "stream": "true",
-    }
-    reply = fake_server.transcribe(phrase, fields)
-    reply.refused(501, "server_error")
-    assert reply.headers["x-should-retry"] == "false"
 
 
 @pytest.mark.parametrize("file_first", [True, False])  # [23]

@@ -37,7 +37,16 @@ def finish(connection, rest):
         return response.read()
 
 
-@pytest.mark.parametrize("fields", [{}, {"response_format": "verbose_json"}, {"stream": "true"}])
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {},
+        {"response_format": "verbose_json"},
+        {"stream": "true"},
+        {"response_format": "diarized_json"},
+        {"response_format": "diarized_json", "stream": "true"},
+    ],
+)
 def test_work_begins_before_the_upload_ends_and_comes_to_the_same(fake_server, talk, fields):
     body = fake_server.form(talk, fields)
     half = len(body) // 2

@@ -1,4 +1,4 @@
-"""What the server says that it has: models, voices, health; and what it says of what it lacks."""
+"""What the server says that it has: models, voices, health."""
 
 import pytest
 
@@ -61,6 +61,9 @@ def test_voices_are_objects_and_openais_thirteen_are_among_them(fake_server):  #
     assert all(voice["id"] and voice["name"] for voice in content["voices"])
     assert {voice["language"] for voice in content["voices"]} == {"en-US"}
     assert {voice["engine"] for voice in content["voices"]} == {"fake"}
+    assert {voice["sample"] for voice in content["voices"]} == {
+        "The birds are singing in the garden."
+    }
     openai = [
         "alloy",
         "ash",
@@ -106,22 +109,3 @@ def test_the_version_of_health_is_that_of_the_package(fake_server):
     import myna
 
     assert fake_server.get("/health").json()["version"] == myna.__version__
-
-
-@pytest.mark.parametrize(
-    ("method", "path"),
-    [
-        ("POST", "/v1/audio/voices"),  # [96]
-        ("DELETE", "/v1/audio/voices/voice_1"),  # [97]
-        ("GET", "/v1/audio/voice_consents"),  # [98]
-        ("POST", "/v1/audio/voice_consents"),
-        ("GET", "/v1/audio/voice_consents/cons_1"),
-        ("POST", "/v1/audio/voice_consents/cons_1"),
-        ("DELETE", "/v1/audio/voice_consents/cons_1"),
-    ],
-)
-def test_custom_voices_say_honestly_that_they_are_not_there(fake_server, method, path):
-    """Until they are: an error that clients do not retry [101]."""
-    reply = fake_server.send(method, path, b"")
-    reply.refused(501, "server_error")
-    assert reply.headers["x-should-retry"] == "false"

@@ -231,6 +231,6 @@ def test_what_will_never_work_is_asked_for_once(server):  # [101]
     with httpx.Client(event_hooks={"request": [asked.append]}) as transport:
         client = connect(server, max_retries=2, http_client=transport)
         with pytest.raises(openai.InternalServerError) as refused:
-            client.post("/audio/voices", cast_to=object, body={})
+            client.audio.voices.create(name="Ann", type="prompt", prompt="A warm voice")
     assert refused.value.status_code == 501
     assert len(asked) == 1

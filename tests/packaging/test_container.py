@@ -99,20 +99,25 @@ def test_an_image_runs_as_an_ordinary_user(stages: dict[str, Stage], target: str
 
 
 @pytest.mark.parametrize("target", TARGETS)
-def test_an_image_keeps_weights_and_the_hub_cache_in_its_volume(
+def test_an_image_keeps_weights_the_hub_cache_and_custom_voices_in_its_volumes(
     stages: dict[str, Stage], target: str
 ) -> None:
-    volume = stages[target].last("VOLUME")
+    weights, voices = stages[target].last("VOLUME").split()
     variables = environment(stages[target])
-    assert variables["MYNA_WEIGHTS_DIR"] == volume
-    assert variables["HF_HOME"].startswith(f"{volume}/")
+    assert variables["MYNA_WEIGHTS_DIR"] == weights
+    assert variables["HF_HOME"].startswith(f"{weights}/")
+    assert variables["MYNA_VOICES_DIR"] == voices
+    assert any(
+        f"install --directory --owner=myna --group=myna {weights} {voices}" in run
+        for run in stages[target].all("RUN")
+    )
 
 
 @pytest.mark.parametrize("target", TARGETS)
 def test_an_image_sets_only_settings_that_exist(stages: dict[str, Stage], target: str) -> None:
     known = {f"MYNA_{name.upper()}" for name in Settings.model_fields}
     mine = {name for name in environment(stages[target]) if name.startswith("MYNA_")}
-    assert mine == {"MYNA_HOST", "MYNA_WEIGHTS_DIR"}
+    assert mine == {"MYNA_HOST", "MYNA_VOICES_DIR", "MYNA_WEIGHTS_DIR"}
     assert mine <= known
 
 
@@ -160,12 +165,13 @@ def test_the_default_profile_is_the_cpu(root: Path) -> None:
 
 
 @pytest.mark.parametrize("service", ["cpu", "gpu"])
-def test_a_service_may_write_only_to_its_volume_and_to_memory(
+def test_a_service_may_write_only_to_its_volumes_and_to_memory(
     services: dict[str, Any], stages: dict[str, Stage], service: str
 ) -> None:
     about = services[service]
     assert about["read_only"] is True
-    assert about["volumes"] == [f"weights:{stages['cpu'].last('VOLUME')}"]
+    weights, voices = stages["cpu"].last("VOLUME").split()
+    assert about["volumes"] == [f"weights:{weights}", f"voices:{voices}"]
     assert [place.partition(":")[0] for place in about["tmpfs"]] == ["/tmp"]
     assert about["cap_drop"] == ["ALL"]
 

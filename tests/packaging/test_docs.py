@@ -7,10 +7,11 @@ import importlib
 import pkgutil
 import re
 from collections.abc import Iterator
+from dataclasses import fields
 from pathlib import Path
 
 from fastapi import APIRouter
-from fastapi.routing import APIRoute
+from fastapi.routing import APIRoute, APIWebSocketRoute
 
 import myna
 import myna.api
@@ -19,6 +20,10 @@ from myna.api.speech import SpeechRequest
 from myna.app import PREFIXES
 from myna.cli import main
 from myna.errors import MynaError
+from myna.realtime.configuration import SemanticVad, ServerVad, Wishes
+from myna.realtime.dialects import BY_UPDATE
+from myna.realtime.ear import FORMATS
+from myna.realtime.messages import APPEND, CLEAR, COMMIT
 from myna.settings import Settings
 from myna.settings_docs import settings_page
 from myna.store.cards import Catalogue
@@ -27,11 +32,13 @@ from myna.testing import Myna
 
 TEXTS = (
     "README.md",
-    "docs/api.md",
-    "docs/models.md",
-    "docs/deployment.md",
-    "docs/testing.md",
-    "docs/kubernetes.md",
+    *(
+        f"docs/{name}.md"
+        for name in (
+            *("api", "models", "voices", "realtime", "diarization"),
+            *("deployment", "testing", "kubernetes", "scaling"),
+        )
+    ),
 )
 
 
@@ -66,7 +73,13 @@ def test_the_api_page_has_the_routes_of_the_server_and_no_others(root: Path) -> 
         if isinstance(route, APIRoute)
         for method in route.methods
     }
-    assert documented == served
+    sockets = {
+        f"WS /v1{route.path}"
+        for router in api_routers()
+        for route in router.routes
+        if isinstance(route, APIWebSocketRoute)
+    }
+    assert documented == served | sockets
 
 
 def test_the_api_page_has_every_place_where_the_routes_answer(root: Path) -> None:
@@ -78,7 +91,7 @@ def test_the_api_page_has_every_place_where_the_routes_answer(root: Path) -> Non
 def form_fields() -> set[str]:
     """The names that the transcription routes ask a form for."""
     found: set[str] = set()
-    for name in ("transcriptions", "transcription_form"):
+    for name in ("transcriptions", "transcription_form", "speaker_form"):
         file = Path(myna.api.__path__[0]) / f"{name}.py"
         for call in ast.walk(ast.parse(file.read_text("utf-8"))):
             if not isinstance(call, ast.Call):
@@ -102,6 +115,14 @@ def test_the_api_page_has_every_field_that_is_read(root: Path) -> None:
     listed = set(re.findall(r"`(\w+)(?:\[\])?`", transcription))
     assert fields - listed == set()
     assert set(SpeechRequest.model_fields) - set(re.findall(r"`(\w+)`", speech)) == set()
+
+
+def test_the_realtime_page_has_every_event_and_setting_that_is_read(root: Path) -> None:
+    page = (root / "docs" / "realtime.md").read_text("utf-8")
+    code = code_in(page)
+    events = {*BY_UPDATE, APPEND, COMMIT, CLEAR}
+    settings = {name.name for kind in (Wishes, ServerVad, SemanticVad) for name in fields(kind)}
+    assert {name for name in events | settings | {*FORMATS} if name not in code} == set()
 
 
 def failures(root: type[MynaError]) -> Iterator[type[MynaError]]:
@@ -128,7 +149,9 @@ def test_the_testing_page_has_every_fault_and_everything_that_a_test_can_call(ro
 
 def test_the_models_page_has_every_card_with_its_licence(root: Path) -> None:
     page = (root / "docs" / "models.md").read_text("utf-8")
-    documented = set(re.findall(r"^\| `([^`]+)` \|.*\| (\d+) MB \| (\S+) \|$", page, re.MULTILINE))
+    documented = set(
+        re.findall(r"^\| `([^`]+)` \|.*\| (\d+) MB \| ([^|]+) \|$", page, re.MULTILINE)
+    )
     cards = Catalogue.load(root / "models")
     assert documented == {(card.id, f"{card.bytes / 1e6:.0f}", card.licence) for card in cards}
 

@@ -22,6 +22,7 @@ PARTS = {
     "auth",
     "engines",
     "errors",
+    "realtime",
     "scheduling",
     "settings",
     "store",
@@ -47,22 +48,37 @@ MAY_IMPORT: dict[str, set[str]] = {
     "engines.tonecode": {"engines.contract"},
     # Beside each other, and blind to each other.
     "audio": {"engines.contract", "errors"},
-    "store": {"engines.contract"},
+    "conversion": set(),
+    "store": {"conversion", "engines.contract"},
     "engines.fake": ENGINE | {"engines.tonecode"},
+    "engines.fake_diarizer": ENGINE | {"engines.tonecode"},
     "engines.piper": ENGINE | {"engines.espeak_text", "engines.sessions"},
     "engines.kokoro": ENGINE | {"engines.espeak_text", "engines.sessions"},
     "engines.whisper": ENGINE,
+    "engines.diarizer": ENGINE | {"engines.sessions"},
     # The heart, and the edge around it.
     "scheduling": {"audio", "text", "engines.contract", "errors"},
     "auth": {"errors"},
-    "api": {"scheduling", "audio", "text", "engines.contract", "errors", "auth", "settings"},
+    "realtime": {"scheduling", "audio", "text", "engines.contract", "errors"},
+    "api": {
+        "realtime",
+        "scheduling",
+        "audio",
+        "text",
+        "store.custom_voices",
+        "engines.contract",
+        "errors",
+        "auth",
+        "settings",
+    },
     "telemetry": {"api.responses", "errors"},
     # The top: what puts the parts together, and what starts that.
     "loading": PARTS,
     "planning": PARTS | {"loading"},
     "app": PARTS | {"loading", "machine", "quiet"},
     "local": PARTS | {"loading", "machine", "planning"},
-    "serving": {"app", "machine", "planning", "settings", "telemetry"},
+    "serving": {"app", "machine", "planning", "settings", "sockets", "telemetry"},
+    "sockets": set(),
     "settings_docs": {"settings"},
     "testing": set(),  # pytest imports it at every start
     "cli": {"serving", "planning", "local", "store", "settings", "errors"},
@@ -166,6 +182,11 @@ def test_fake_engines_load_no_library_of_a_real_one() -> None:
         "tokenizers",
     }
     assert not loaded_after(serving) & real
+
+
+def test_what_tells_speakers_apart_is_not_loaded_until_somebody_asks() -> None:
+    loaded = loaded_after("import myna.serving, myna.local, myna.conversion")
+    assert not loaded & {"scipy", "kaldi_native_fbank", "torch", "onnx"}
 
 
 def test_the_command_line_starts_without_the_heavy_libraries() -> None:

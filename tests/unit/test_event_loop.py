@@ -3,6 +3,7 @@ other client. The app runs here in the loop that the detector watches, with the 
 
 import asyncio
 import base64
+import json
 import time
 import traceback
 from contextlib import asynccontextmanager, contextmanager
@@ -14,6 +15,7 @@ import numpy as np
 import pytest
 import uvicorn
 from blockbuster import BlockBusterFunction, BlockingError, blockbuster_ctx
+from websockets.asyncio.client import connect
 
 from myna.app import create_app
 from myna.audio.encode import encoder
@@ -74,10 +76,10 @@ def watched(monkeypatch):
 
 
 @asynccontextmanager
-async def served(**settings):
+async def served(tmp_path, **settings):
     """A client of the app on a socket of the loopback, in this loop."""
     app = create_app(
-        Settings(vad=False, log_level="debug", **settings),
+        Settings(vad=False, log_level="debug", voices_dir=tmp_path / "voices", **settings),
         ModelPlan(stt=(FAKE,), tts=(FAKE,), threads=2),
     )
     server = uvicorn.Server(
@@ -188,22 +190,74 @@ async def look_around(client):
         assert answer.status_code == 200
 
 
-SCENES = [transcribe, upload_much, stream, speak, leave_early, be_refused, look_around]
+VOICES, CONSENTS = "/v1/audio/voices", "/v1/audio/voice_consents"
+
+
+async def make_voices(client):
+    recording_ = {"recording": ("a.wav", recording(), "audio/wav")}
+    data = {"name": "Ann", "language": "en-US"}
+    consent = (await client.post(CONSENTS, data=data, files=recording_)).json()["id"]
+    sample = {"audio_sample": ("a.wav", recording(padding_s=60), "audio/wav")}
+    asked = [
+        client.post(VOICES, data={"name": "Ann", "consent": consent}, files=sample)
+        for _ in range(4)
+    ]
+    made = [answer.json()["id"] for answer in await asyncio.gather(*asked)]
+    for voice in made:
+        content = {"model": "tts-1", "input": TEXT, "voice": {"id": voice}}
+        assert (await client.post(SPEECH, json=content)).status_code == 200
+        assert (await client.post(f"{VOICES}/{voice}", json={"name": "Bob"})).status_code == 200
+        assert (await client.get(f"{VOICES}/{voice}")).json()["name"] == "Bob"
+    assert (await client.get(VOICES)).text.count("Bob") == 4
+    assert (await client.get(CONSENTS)).json()["data"][0]["id"] == consent
+    for voice in made:
+        assert (await client.delete(f"{VOICES}/{voice}")).status_code == 200
+    assert (await client.delete(f"{CONSENTS}/{consent}")).status_code == 200
+
+
+async def talk_live(client):
+    """Two sessions beside each other, and what a session refuses."""
+    await asyncio.gather(converse(client, 2400), converse(client, 1_000_000))
+    answer = await client.post("/v1/realtime/client_secrets", json={})
+    assert answer.json()["value"].startswith("ek_")
+
+
+async def converse(client, block):
+    engine = FakeSynthesizer()
+    spoken = [*engine.synthesize(TEXT, engine.voices[0], 1.0), np.zeros(24_000)]
+    pcm = (np.concatenate(spoken) * 32767).astype("<i2").tobytes()
+    address = str(client.base_url).replace("http", "ws", 1).rstrip("/")
+    async with connect(f"{address}/v1/realtime?intent=transcription") as socket:
+        await socket.send("nonsense")
+        await socket.send(json.dumps({"type": "session.update", "session": {}}))
+        for at in range(0, len(pcm), block):
+            audio = base64.b64encode(pcm[at : at + block]).decode()
+            await socket.send(json.dumps({"type": "input_audio_buffer.append", "audio": audio}))
+        async with asyncio.timeout(60):
+            while (event := json.loads(await socket.recv())).get("transcript") is None:
+                pass
+    assert event["transcript"] == TEXT
+
+
+SCENES = [
+    *(make_voices, transcribe, upload_much, stream, speak),
+    *(leave_early, be_refused, look_around, talk_live),
+]
 
 
 @pytest.mark.parametrize("scene", SCENES, ids=[scene.__name__ for scene in SCENES])
-def test_nothing_blocks_the_event_loop(monkeypatch, scene):
+def test_nothing_blocks_the_event_loop(monkeypatch, tmp_path, scene):
     async def play():
-        async with served(max_upload_bytes=5 * MIB) as client:
+        async with served(tmp_path, max_upload_bytes=5 * MIB) as client:
             with watched(monkeypatch):
                 await scene(client)
 
     asyncio.run(play())
 
 
-def test_nothing_blocks_it_when_all_happens_at_once(monkeypatch):
+def test_nothing_blocks_it_when_all_happens_at_once(monkeypatch, tmp_path):
     async def play():
-        async with served(max_upload_bytes=5 * MIB) as client:
+        async with served(tmp_path, max_upload_bytes=5 * MIB) as client:
             with watched(monkeypatch):
                 await asyncio.gather(*(scene(client) for scene in SCENES))
 

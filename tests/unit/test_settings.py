@@ -153,3 +153,33 @@ def test_a_key_under_a_misspelt_name_is_not_shown_in_the_refusal(toml):
         load(toml('api_key = "sk-secret"\n'))
     assert "api_key" in str(caught.value)
     assert "sk-secret" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "text", ["alloy=af_heart,onyx=am_onyx+am_echo", " Alloy = af_heart , onyx=am_onyx+am_echo,"]
+)
+def test_voices_are_pairs_with_commas_between_them(text, monkeypatch):
+    pairs = {"alloy": "af_heart", "onyx": "am_onyx+am_echo"}
+    assert load(voices=text).voices == pairs
+    monkeypatch.setenv("MYNA_VOICES", text)
+    assert load().voices == pairs
+
+
+def test_in_the_file_voices_may_be_a_table_too(toml):
+    assert load(toml('[voices]\nalloy = "af_heart"\n')).voices == {"alloy": "af_heart"}
+    assert load(toml('voices = "alloy=af_heart"\n')).voices == {"alloy": "af_heart"}
+    assert load().voices == {}
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("alloy=af_heart,onyx", "'onyx' is not NAME=VOICE"),
+        ("=af_heart", "'=af_heart' is not NAME=VOICE"),
+        ("alloy=", "'alloy=' is not NAME=VOICE"),
+        ("alloy=af_heart,ALLOY=am_onyx", "'ALLOY' is given twice"),
+    ],
+)
+def test_a_pair_that_is_none_is_named(text, said):
+    with pytest.raises(ValidationError, match=said):
+        load(voices=text)

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from starlette.requests import Request
+from starlette.requests import HTTPConnection
 
 from myna.api.rehearsal import Rehearsal
 from myna.api.spool import Spool
 from myna.auth import Keyring
 from myna.errors import Overloaded
+from myna.realtime.sessions import Sessions
 from myna.scheduling.residents import Residents
 from myna.settings import Settings
+from myna.store.custom_voices import CustomVoices
 
 
 @dataclass(slots=True)
@@ -22,6 +24,10 @@ class Context:
     keyring: Keyring
     spool: Spool
     """Where uploads are kept."""
+    custom: CustomVoices
+    """What clients have made."""
+    sessions: Sessions
+    """Live transcription."""
     residents: Residents | None = None
     """None until the models are loaded."""
     rehearsal: Rehearsal | None = None
@@ -38,15 +44,15 @@ class Context:
         return self.residents
 
 
-def context(request: Request) -> Context:
-    """The context of the app that serves `request`."""
+def context(request: HTTPConnection) -> Context:
+    """The context of the app that serves a request, or a socket."""
     found = request.app.state.context
     if not isinstance(found, Context):
         raise TypeError("the app was not made by create_app")
     return found
 
 
-def caller(request: Request) -> str:
+def caller(request: HTTPConnection) -> str:
     """The name of the key that the request came with; empty where the server is open."""
     name: object = request.scope.get("state", {}).get("key_name")
     return name if isinstance(name, str) else ""

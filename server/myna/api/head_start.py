@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 from anyio import to_thread
 
@@ -11,18 +11,22 @@ from myna.api.forms import Form
 from myna.api.transcription_form import TranscriptionForm
 from myna.errors import MynaError
 from myna.scheduling.ahead import Ahead
+from myna.scheduling.diarization import Hearing
 from myna.scheduling.transcription import Bounds, Transcription, TranscriptionService
 
 Choose = Callable[[Form], tuple[TranscriptionService, TranscriptionForm]]
 """What a form asks for, and of whom. Raises MynaError where it asks for nothing that can be done.
 """
+Listen = Callable[[TranscriptionService, TranscriptionForm], Awaitable[Hearing | None]]
+"""What tells the speakers apart that a form asks for. Raises MynaError."""
 
 
 class HeadStart:
     """What was begun with the fields in front of the file, as long as those behind it agree."""
 
-    def __init__(self, choose: Choose, bounds: Bounds) -> None:
+    def __init__(self, choose: Choose, listen: Listen, bounds: Bounds) -> None:
         self._choose = choose
+        self._listen = listen
         self._bounds = bounds
         self._begun: tuple[TranscriptionService, TranscriptionForm, Ahead] | None = None
 
@@ -40,7 +44,8 @@ class HeadStart:
         except MynaError:
             return
         try:
-            transcription = await self._opened(service, asked)
+            hearing = await self._listen(service, asked)
+            transcription = await self._opened(service, asked, hearing)
         except (MynaError, OSError):
             service.uploading.release()
             return
@@ -50,12 +55,12 @@ class HeadStart:
         self._begun = service, asked, Ahead(transcription)
 
     async def _opened(
-        self, service: TranscriptionService, asked: TranscriptionForm
+        self, service: TranscriptionService, asked: TranscriptionForm, hearing: Hearing | None
     ) -> Transcription:
         growth = await to_thread.run_sync(asked.file.file.follow)
         try:
             return await service.open(
-                asked.file.fd, asked.options, asked.cutting, self._bounds, growth
+                asked.file.fd, asked.options, asked.cutting, self._bounds, growth, hearing
             )
         finally:
             os.close(growth)
@@ -69,7 +74,10 @@ class HeadStart:
             if chosen is service and _alike(early, asked):
                 return ahead
             await self.close()
-        return await service.open(asked.file.fd, asked.options, asked.cutting, self._bounds)
+        hearing = await self._listen(service, asked)
+        return await service.open(
+            asked.file.fd, asked.options, asked.cutting, self._bounds, hearing=hearing
+        )
 
     async def close(self) -> None:
         """End what was begun. May be called again."""
@@ -83,4 +91,5 @@ class HeadStart:
 def _alike(early: TranscriptionForm, asked: TranscriptionForm) -> bool:
     """Whether the same file is to be transcribed in the same way."""
     same = early.options == asked.options and early.cutting == asked.cutting
+    same = same and early.speakers == asked.speakers
     return same and early.file.file is asked.file.file

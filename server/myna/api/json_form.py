@@ -48,9 +48,7 @@ def _form_from_json(text: bytes, spool: Spool) -> Form:
     try:
         body = strict_json(text)
         if not isinstance(body, dict):
-            raise BadRequest(
-                "The request is JSON but no object. Send {'model': …, 'input_audio': …}."
-            )
+            raise BadRequest("The request is JSON but no object. Send {'name of a field': …, …}.")
         members = cast("dict[str, Any]", body)
         audio = members.pop("input_audio", None)
         fields = [field for name, value in members.items() for field in _flattened(name, value)]

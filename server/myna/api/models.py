@@ -1,4 +1,4 @@
-"""GET /models, /models/{id}, /audio/models, /audio/voices: what this server has."""
+"""GET /models, /models/{id}, /audio/models: what this server has."""
 
 from __future__ import annotations
 
@@ -7,11 +7,8 @@ from starlette.responses import Response
 
 from myna.api.context import context
 from myna.api.responses import json_response
-from myna.engines.contract import OPENAI_VOICES, Voice
-from myna.errors import MethodNotAllowed, ModelNotFound, NotImplementedHere
-from myna.scheduling.residents import Resident, Residents
-from myna.scheduling.speaking import SpeechService
-from myna.scheduling.voices import voice_named
+from myna.errors import MethodNotAllowed, ModelNotFound
+from myna.scheduling.residents import Residents
 
 router = APIRouter(tags=["models"])
 
@@ -58,47 +55,3 @@ async def audio_models(request: Request) -> Response:
     """Only ids."""
     listed = _listed(context(request).loaded())
     return json_response({"models": [{"id": entry["id"]} for entry in listed]})
-
-
-@router.get("/audio/voices", summary="Voices; no key needed")
-async def voices(request: Request) -> Response:
-    """OpenAI's names first, as the default model speaks them, then the engines' own."""
-    residents = context(request).loaded().tts.residents
-    listed = [
-        _voice(name, name.capitalize(), voice_named(name, resident.service.engine), resident)
-        for resident in residents[:1]
-        for name in OPENAI_VOICES
-    ]
-    listed += [
-        _voice(voice.id, voice.name, voice, resident)
-        for resident in residents
-        for voice in resident.service.engine.voices
-        if voice.id not in OPENAI_VOICES
-    ]
-    return json_response({"voices": listed})
-
-
-def _voice(
-    id_: str, name: str, voice: Voice, resident: Resident[SpeechService]
-) -> dict[str, object]:
-    return {
-        "id": id_,
-        "name": name,
-        "language": voice.language,
-        "model": resident.id,
-        "engine": resident.service.engine.kind,
-    }
-
-
-@router.post("/audio/voices", include_in_schema=False)
-@router.delete("/audio/voices/{voice}", include_in_schema=False)
-@router.api_route("/audio/voice_consents", methods=["GET", "POST"], include_in_schema=False)
-@router.api_route(
-    "/audio/voice_consents/{consent}", methods=["GET", "POST", "DELETE"], include_in_schema=False
-)
-async def custom_voices(request: Request) -> Response:
-    """Part of the hosted API that is not here yet."""
-    del request
-    raise NotImplementedHere(
-        "Custom voices are not available on this server; GET /v1/audio/voices lists what is."
-    )

@@ -222,7 +222,7 @@ def _boundary(headers: Mapping[str, str]) -> bytes:
     if kind != b"multipart/form-data":
         raise BadRequest(
             f"Content-Type {headers.get('content-type', '')[:80]!r} is not a form. Send the "
-            "request as multipart/form-data with a part named 'file'."
+            "request as multipart/form-data."
         )
     if not options.get(b"boundary"):
         _unparsable("its content-type names no boundary; leave that header to your HTTP library")
@@ -241,6 +241,6 @@ def _filename(disposition: bytes, options: Mapping[bytes, bytes]) -> str | None:
 
 def _unparsable(reason: str, cause: Exception | None = None) -> NoReturn:
     raise BadRequest(
-        f"Could not parse multipart form: {reason}. Send the fields and a part named 'file' as "
+        f"Could not parse multipart form: {reason}. Send the fields and the file as "
         "multipart/form-data."
     ) from cause

@@ -15,6 +15,9 @@ STT_NAMES = (
 )
 """Stand for the default speech-to-text model."""
 
+REALTIME_NAMES = frozenset({"gpt-live-transcribe", "gpt-realtime-whisper"})
+"""Stand for it as well, in sessions only: the hosted API has no files for them."""
+
 TTS_NAMES = (
     "tts-1",
     "tts-1-hd",
@@ -35,7 +38,7 @@ TTS_1_VOICES = frozenset(OPENAI_VOICES) - {"ballad", "verse", "marin", "cedar"}
 DIARIZE_NAMES = frozenset({"gpt-4o-transcribe-diarize"})
 """Models that label speakers."""
 
-LISTS_LANGUAGES = frozenset({"gpt-transcribe"})
+LISTS_LANGUAGES = frozenset({"gpt-transcribe", "gpt-live-transcribe"})
 """Models whose answers carry `languages`."""
 
 

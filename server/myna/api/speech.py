@@ -9,7 +9,7 @@ import re
 import unicodedata
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
-from typing import Any, Literal, cast, get_args
+from typing import Any, Literal, get_args
 
 from fastapi import APIRouter, Request
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
@@ -17,14 +17,13 @@ from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 
 from myna.api.admission import admitted, leaving
+from myna.api.casting import cast, refuse_unspoken
 from myna.api.context import Context, caller, context
-from myna.api.names import TTS_1_VOICES, TTS_NAMES
 from myna.api.responses import LiveStream, event, primed, unless_gone
 from myna.audio.encode import CONTENT_TYPES, SpeechFormat
-from myna.engines.contract import OPENAI_VOICES, Synthesizer, Voice
+from myna.engines.contract import OPENAI_VOICES
 from myna.errors import BadRequest, ClientGone, MynaError, PayloadTooLarge, envelope
 from myna.scheduling.speaking import Spoken, Utterance
-from myna.scheduling.voices import own_voice, voice_named
 from myna.text.sentences import speakable
 
 router = APIRouter(tags=["audio"])
@@ -84,10 +83,11 @@ async def speech(request: Request) -> Response:
         model = request.path_params.get("deployment") or body.model
         if not model:
             raise BadRequest("you must provide a model parameter", param="model")
-        service = residents.speaker(model, strict=shared.settings.strict).service
+        role = await cast(shared, model, _voice_name(body.voice))
+        service = role.speaker.service
         utterance = Utterance(
             text=_text(body.input, shared),
-            voice=_voice(body.voice, model, service.engine, strict=shared.settings.strict),
+            voice=role.voice,
             speed=body.speed or 1.0,
             format=body.response_format or "mp3",
         )
@@ -163,6 +163,7 @@ def _text(text: str, shared: Context) -> str:
             param="input",
             code="empty_string" if not text else None,
         )
+    refuse_unspoken(text, shared)
     return text
 
 
@@ -172,18 +173,8 @@ def _has_pictures(text: str) -> bool:
     return any(unicodedata.category(char) == "So" for char in text)
 
 
-def _voice(
-    asked: str | VoiceObject | None, model: str, engine: Synthesizer, *, strict: bool
-) -> Voice:
-    name = (asked.id if isinstance(asked, VoiceObject) else asked) or OPENAI_VOICES[0]
-    hosted = TTS_1_VOICES if model.startswith("tts-1") and model in TTS_NAMES else OPENAI_VOICES
-    if strict and name not in hosted and own_voice(name, engine) is None:
-        raise BadRequest(
-            f"Invalid 'voice': '{name}' is not a voice of this model; use one of "
-            f"{', '.join(sorted(hosted))}; GET /v1/audio/voices lists the engine's own.",
-            param="voice",
-        )
-    return voice_named(name, engine)
+def _voice_name(asked: str | VoiceObject | None) -> str:
+    return (asked.id if isinstance(asked, VoiceObject) else asked) or OPENAI_VOICES[0]
 
 
 async def _audio(speech: AsyncGenerator[Spoken]) -> AsyncGenerator[bytes]:
@@ -216,7 +207,7 @@ async def _events(speech: AsyncGenerator[Spoken], utterance: Utterance) -> Async
 
 def _usage(text: str, seconds: float) -> dict[str, int]:
     """Tokens as a bill would count them: words and marks in, audio out."""
-    words = cast("list[str]", re.findall(r"\w+|[^\w\s]", text))
+    words: list[str] = re.findall(r"\w+|[^\w\s]", text)
     spoken = math.ceil(seconds * _AUDIO_TOKENS_PER_S)
     return {
         "input_tokens": len(words),

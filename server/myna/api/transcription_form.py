@@ -4,22 +4,26 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import cast
 
+from myna.api import speaker_form
 from myna.api.forms import Form, Upload
 from myna.api.names import DIARIZE_NAMES, STT_NAMES, hosted_formats
+from myna.api.speaker_form import SpeakerForm
 from myna.audio.windows import Cutting
 from myna.engines.contract import DecodingOptions, Transcriber
-from myna.errors import BadRequest, NotImplementedHere
+from myna.errors import BadRequest
 from myna.text.formats import Granularity, ResponseFormat
-from myna.text.languages import language_code, language_name
+from myna.text.hints import checked_keywords, require_known, spoken_languages
 from myna.text.transcript import Task
 
 FORMATS = ("json", "text", "srt", "verbose_json", "vtt", "diarized_json")
 
 _WITHOUT_TIMES = frozenset({"json", "text"})
 """Formats that show no times: Whisper writes them faster, and no less exactly, without any."""
+_LABELLED = frozenset({"text", "srt", "vtt"})
+"""Formats that can name the speakers, with `speaker_labels`."""
 _LEAST_WINDOW_S = 5.0
 """`server_vad` with its usual 200 ms would cut between words; Whisper needs more than one."""
 _CHUNKING = {"type", "threshold", "prefix_padding_ms", "silence_duration_ms"}
@@ -38,6 +42,8 @@ class TranscriptionForm:
     stream: bool
     options: DecodingOptions
     cutting: Cutting
+    speakers: SpeakerForm | None = None
+    """None where nobody wants to know who speaks."""
 
 
 def read(
@@ -47,7 +53,6 @@ def read(
 
     Raises:
         BadRequest: a field is missing, malformed, out of range, or beyond what the model does.
-        NotImplementedHere: speaker labels, which this server does not have.
     """
     if form.file is None:
         raise BadRequest(
@@ -57,7 +62,7 @@ def read(
     granularities = _granularities(form, format_, strict=strict)
     logprobs = "logprobs" in _each(form, "include", ("logprobs",))
     temperature = form.number("temperature", 0.0, 1.0) or 0.0
-    _refuse_speakers(form)
+    speakers = _speakers(form, model, format_, task)
     language, candidates = _languages(form, task, engine)
     if task == "translate" and not engine.translates:
         raise BadRequest(
@@ -74,8 +79,8 @@ def read(
         hotwords=_hotwords(form),
         temperature=temperature,
         beam_size=beam_size,
-        timestamps=format_ not in _WITHOUT_TIMES,
-        word_timestamps="word" in granularities,
+        timestamps=format_ not in _WITHOUT_TIMES or speakers is not None,
+        word_timestamps="word" in granularities or speakers is not None,
         token_logprobs=logprobs and format_ == "json",
     )
     return TranscriptionForm(
@@ -87,6 +92,7 @@ def read(
         stream=form.boolean("stream") or False,
         options=options,
         cutting=_cutting(form),
+        speakers=speakers,
     )
 
 
@@ -102,19 +108,25 @@ def _format(form: Form, model: str, task: Task, *, strict: bool) -> ResponseForm
             param="response_format",
             code="unsupported_value",
         )
-    if asked == "diarized_json":
-        raise NotImplementedHere(
-            "This server does not label speakers yet; use response_format json, text, srt, vtt or "
-            "verbose_json.",
-            param="response_format",
-        )
-    if strict and model in DIARIZE_NAMES and form.nested("chunking_strategy") is None:
+    if strict and model in DIARIZE_NAMES:
+        _refuse_for_speakers(form)
+    return cast("ResponseFormat", asked)
+
+
+def _refuse_for_speakers(form: Form) -> None:
+    """What the hosted diarizing model does not do without, or not at all."""
+    if form.nested("chunking_strategy") is None:
         raise BadRequest(
             "chunking_strategy is required for diarization models",
             param="chunking_strategy",
             code="invalid_value",
         )
-    return cast("ResponseFormat", asked)
+    if form.text("prompt"):
+        raise BadRequest(
+            "prompt is not supported for diarization models; leave it out.",
+            param="prompt",
+            code="unsupported_value",
+        )
 
 
 def _granularities(form: Form, format_: str, *, strict: bool) -> frozenset[Granularity]:
@@ -143,52 +155,29 @@ def _each(form: Form, name: str, allowed: tuple[str, ...]) -> list[str]:
     return given
 
 
-def _refuse_speakers(form: Form) -> None:
-    names = form.texts("known_speaker_names")
-    references = form.texts("known_speaker_references")
-    if len(names) != len(references) or len(names) > 4:
-        raise BadRequest(
-            "known_speaker_names and known_speaker_references must have the same length, at most 4",
-            param="known_speaker_names",
-        )
-    if names:
-        raise NotImplementedHere(
-            "This server does not label speakers yet; leave out known_speaker_names.",
-            param="known_speaker_names",
-        )
+def _speakers(form: Form, model: str, format_: str, task: Task) -> SpeakerForm | None:
+    """Who speaks is found out where the answer shows it: json and plain text do not."""
+    asked = speaker_form.read(form)
+    if form.boolean("stream") and format_ == "diarized_json":
+        asked = replace(asked, live=True)
+    cues = model in DIARIZE_NAMES and format_ in {"srt", "vtt"}
+    shown = format_ == "diarized_json" or cues or (asked.labels and format_ in _LABELLED)
+    return asked if shown and task == "transcribe" else None
 
 
 def _languages(form: Form, task: Task, engine: Transcriber) -> tuple[str | None, frozenset[str]]:
     """The one language that was named, or the several to choose from."""
-    language = language_code(form.text("language") or "")
-    listed = [language_code(text, param="languages") for text in form.texts("languages")]
-    several = frozenset(code for code in listed if code)
-    if language is None and len(several) == 1:
-        language = next(iter(several))
-    if language is not None and language not in engine.languages:
-        if task == "translate" and not engine.translates:
-            return None, frozenset()
-        raise BadRequest(
-            f"The model `{engine.name}` does not know {language_name(language)}; "
-            "leave out language, or serve a multilingual model.",
-            param="language",
-            code="invalid_value",
-        )
+    language, several = spoken_languages(form.text("language"), form.texts("languages"))
+    if task == "translate" and not engine.translates and language not in engine.languages:
+        return None, frozenset()
+    require_known(language, engine.languages, engine.name)
     return language, several & engine.languages
 
 
 def _hotwords(form: Form) -> tuple[str, ...]:
     """Keywords of the hosted API, and the extension `hotwords` (words, or one text with commas)."""
-    keywords = form.texts("keywords")
-    for keyword in keywords:
-        if any(mark in keyword for mark in "<>\r\n"):
-            raise BadRequest(
-                "keywords must be single lines without < or >",
-                param="keywords",
-                code="invalid_value",
-            )
     hotwords = [part.strip() for text in form.texts("hotwords") for part in text.split(",")]
-    return tuple(word for word in [*keywords, *hotwords] if word)
+    return (*checked_keywords(form.texts("keywords")), *(word for word in hotwords if word))
 
 
 def _cutting(form: Form) -> Cutting:

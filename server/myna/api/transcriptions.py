@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, AsyncIterator
+from functools import partial
 
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
-from myna.api import transcription_form
+from myna.api import speaker_form, transcription_form
 from myna.api.admission import admitted, leaving
 from myna.api.context import Context, caller, context
 from myna.api.forms import Form
@@ -19,8 +20,10 @@ from myna.api.responses import DONE, LiveStream, event, primed, unless_gone
 from myna.api.transcription_form import TranscriptionForm
 from myna.errors import BadRequest, MynaError, envelope
 from myna.scheduling.ahead import Ahead
+from myna.scheduling.diarization import Hearing
+from myna.scheduling.residents import Residents
 from myna.scheduling.transcription import Bounds, Progress, Transcription, TranscriptionService
-from myna.text.formats import delta_event, done_event, render
+from myna.text.formats import delta_event, done_event, render, segment_event, segment_id
 from myna.text.transcript import Task, Transcript
 
 router = APIRouter(tags=["audio"])
@@ -53,6 +56,14 @@ _BODY = {
                             "items": {"type": "string", "enum": ["logprobs"]},
                         },
                         "stream": {"type": "boolean", "default": False},
+                        "known_speaker_names[]": {"type": "array", "items": {"type": "string"}},
+                        "known_speaker_references[]": {
+                            "type": "array",
+                            "items": {"type": "string", "description": "data URL, 2 to 10 s"},
+                        },
+                        "min_speakers": {"type": "integer", "minimum": 1},
+                        "max_speakers": {"type": "integer", "minimum": 1},
+                        "speaker_labels": {"type": "boolean", "default": False},
                     },
                 }
             }
@@ -95,7 +106,7 @@ async def _answer(request: Request, task: Task) -> Response:
         )
 
     bounds = Bounds(caller(request), shared.settings.request_timeout_s or None)
-    start = HeadStart(choose, bounds)
+    start = HeadStart(choose, partial(_hearing, residents, bounds), bounds)
     try:
         form = await _form(request, shared, start)
         if shared.rehearsal is not None:
@@ -130,6 +141,17 @@ async def _form(request: Request, shared: Context, start: HeadStart) -> Form:
     )
 
 
+async def _hearing(
+    residents: Residents, bounds: Bounds, service: TranscriptionService, asked: TranscriptionForm
+) -> Hearing | None:
+    """What tells the speakers apart, where somebody wants to know."""
+    if asked.speakers is None:
+        return None
+    return await speaker_form.begin(
+        asked.speakers, service, residents.diarizer("response_format"), bounds.caller
+    )
+
+
 async def _whole(
     service: TranscriptionService, asked: TranscriptionForm, start: HeadStart
 ) -> Response:
@@ -145,6 +167,7 @@ async def _whole(
             output_tokens=_output_tokens(service, transcript),
             logprobs=asked.logprobs,
             languages=asked.model in LISTS_LANGUAGES,
+            labels=asked.speakers is not None and asked.speakers.labels,
         )
     )
     return Response(rendered.body, media_type=rendered.content_type)
@@ -156,16 +179,21 @@ async def _events(
     asked: TranscriptionForm,
     start: HeadStart,
 ) -> AsyncGenerator[bytes]:
-    """Deltas as windows finish, one `done` with the whole text, `[DONE]`.
+    """Deltas as windows finish, with diarized_json a segment behind each, one `done` with the whole
+    text, `[DONE]`.
 
     A failure before the first delta is raised, one behind it becomes an error event.
     """
     begun = False
     try:
         transcription = await start.finish(service, asked)
-        async for delta in _deltas(transcription, logprobs=asked.logprobs):
+        if asked.format == "diarized_json":
+            said = _segments(transcription)
+        else:
+            said = _deltas(transcription, logprobs=asked.logprobs)
+        async for block in said:
             begun = True
-            yield delta
+            yield block
         transcript = transcription.transcript
         yield event(
             done_event(
@@ -183,6 +211,20 @@ async def _events(
     finally:
         await start.close()
         await form.close()
+
+
+async def _segments(transcription: Transcription | Ahead) -> AsyncIterator[bytes]:
+    """What each speaker says, as it becomes final: its text, then all about it. Joined, the deltas
+    are the text of `done`."""
+    number = 0
+    async for progress in transcription.progress():
+        for segment in progress.segments:
+            if not segment.text.strip():
+                continue
+            number += 1
+            text = segment.text.rstrip() if number > 1 else segment.text.strip()
+            yield event(delta_event(text, segment_id=segment_id(number)))
+            yield event(segment_event(number, segment))
 
 
 async def _deltas(transcription: Transcription | Ahead, *, logprobs: bool) -> AsyncIterator[bytes]:

@@ -6,7 +6,7 @@ holds at most one window of audio, so its memory does not grow with the recordin
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Protocol
@@ -138,6 +138,23 @@ class Windower:
             found += self._close(min(len(self._frames), self._spoken_until() + self._tail))
         return [_until(window, end) for window in found]
 
+    @property
+    def span(self) -> tuple[int, int] | None:
+        """The open window's first frame and the one behind its last speech, counted from the
+        recording's beginning; None where nobody has spoken since the last window."""
+        return (self._first, self._first + self._spoken_until()) if self._open else None
+
+    @property
+    def silent_frames(self) -> int:
+        """How long nobody has spoken at the end of the open window."""
+        return self._silent if self._open else 0
+
+    def so_far(self) -> Window | None:
+        """The open window as it would be if the recording ended now; it stays open. None where that
+        is too little speech for a window."""
+        found = self._window(min(len(self._frames), self._spoken_until() + self._tail))
+        return found[0] if self._open and found else None
+
     def _step(self, frame: Samples, probability: float) -> list[Window]:
         cutting = self._cutting
         bar = cutting.keep_threshold if self._open and not self._silent else cutting.threshold
@@ -247,9 +264,17 @@ class WindowStream:
     `next` blocks (decoding and voice activity are work), so it is called from a thread.
     """
 
-    def __init__(self, pcm: PcmStream, speech: SpeechProbabilities, cutting: Cutting) -> None:
+    def __init__(
+        self,
+        pcm: PcmStream,
+        speech: SpeechProbabilities,
+        cutting: Cutting,
+        listener: Callable[[Samples], None] | None = None,
+    ) -> None:
+        """`listener` is given all audio block by block, an empty block at its end."""
         self._pcm = pcm
         self._speech = speech
+        self._listener = listener
         self._windower = Windower(cutting)
         self.samples_read = 0
         """Samples decoded so far, 16 kHz."""
@@ -269,6 +294,8 @@ class WindowStream:
         """Windows that the next stretch of audio completed, if any; `finished` tells the end."""
         block = self._pcm.read(int(_READ_S * SAMPLE_RATE_HZ))
         self.samples_read += len(block)
+        if self._listener is not None:
+            self._listener(block)
         if len(block):
             return self._windower.feed(block, self._speech.probabilities(block))
         self.finished = True

@@ -1,20 +1,20 @@
 """What an engine is: the whole of what scheduling and the edge know of models.
 
 A `Transcriber` turns windows of audio into segments, a `Synthesizer` turns pieces of text into
-audio. Both are called from worker threads, several at a time, and never from the event loop.
-They raise `myna.errors` and nothing of HTTP.
+audio, a `Diarizer` turns windows of audio into who speaks when. All are called from worker threads,
+several at a time, and never from the event loop. They raise `myna.errors` and nothing of HTTP.
 """
 
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
 
-from myna.text.transcript import Segment, Task
+from myna.text.transcript import Segment, Task, Turn
 
 SAMPLE_RATE_HZ = 16_000
 """Rate of every sample that enters a transcriber."""
@@ -59,6 +59,8 @@ class DecodingOptions:
     word_timestamps: bool = False
     """Needs `timestamps`."""
     token_logprobs: bool = False
+    draft: bool = False
+    """More of the same audio will follow: one attempt, and no text where that looks doubtful."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,8 +180,14 @@ class Synthesizer(Protocol):
     """Rate of what `synthesize` yields."""
     voices: Sequence[Voice]
     """At least one; the first is the default."""
+    stand_ins: Mapping[str, str]
+    """OpenAI's voice names, each with the voice or blend that stands in for it; a name that is not
+    among them is dealt out. Set anew before the first request, not later."""
     workers: int
     """How many threads may call `synthesize` at the same time."""
+    first_chars: int
+    """How long the first piece of a text should be at most, where it can be cut there: what is said
+    in a few hundred milliseconds, or in about a second by an engine that is slow."""
 
     def synthesize(self, text: str, voice: Voice, speed: float) -> Iterator[Samples]:
         """Speak one piece of text: blocks of samples at `sample_rate_hz`, as they are made.
@@ -200,14 +208,101 @@ class Synthesizer(Protocol):
 
 @runtime_checkable
 class VoiceMixer(Protocol):
-    """What a synthesizer is besides that has voices for OpenAI's names, and mixes its own."""
-
-    stand_ins: Mapping[str, str]
-    """OpenAI's names, each with the id of the voice that stands in for it."""
+    """What a synthesizer is besides that mixes its voices."""
 
     def blend(self, name: str) -> Voice | None:
         """The voice that is mixed as `name` says, or None where it is not the name of a blend.
 
         Raises BadRequest with param `voice`, saying what to write, where it is a wrong one.
         """
+        ...
+
+
+@runtime_checkable
+class VoiceReader(Protocol):
+    """What a synthesizer is besides that speaks with voices of the user's."""
+
+    clones: bool
+    """Whether it makes a voice of a recording of somebody; else it takes voice files of its own
+    kind only."""
+
+    def read_voice(self, file: bytes, about: Voice) -> Voice:
+        """`about`, as the file has it speak. It stays usable however long it is held.
+
+        Raises BadRequest, saying what to send, where the file is no voice or `about` has a language
+        that the engine does not speak.
+        """
+        ...
+
+
+Voiceprint = NDArray[np.float32]
+"""What a voice is like, shape (n,), of length 1: the more alike two voices, the larger the dot
+product. Those of two diarizers cannot be compared."""
+
+
+@dataclass(frozen=True, slots=True)
+class SpeakerOptions:
+    """What is known of the speakers of one recording."""
+
+    least: int = 1
+    """How many there are at the least; a live following takes no notice of it."""
+    most: int | None = None
+    """How many there are at the most."""
+    known: tuple[Voiceprint, ...] = ()
+    """Speakers to recognise. Turns number them from 0; everybody else comes behind them."""
+    live: bool = False
+    """Whether turns are wanted as the recording goes on. Otherwise they come at its end, and are
+    a little better."""
+
+
+class SpeakerFollowing(Protocol):
+    """The speakers of one recording, told apart window by window. Not thread-safe."""
+
+    settled_s: float
+    """Up to where in the recording `take` has told the turns; what it told does not change."""
+
+    def add(self, heard: Any) -> None:
+        """Take what `Diarizer.hear` made of the next window, in order of time."""
+        ...
+
+    def finish(self) -> None:
+        """There are no more windows; blocks while the rest is worked out."""
+        ...
+
+    def take(self) -> Sequence[Turn]:
+        """Turns that have settled since the last call, by their start. One that goes on comes in
+        pieces."""
+        ...
+
+
+class Diarizer(Protocol):
+    """Who speaks when."""
+
+    name: str
+    """The card's id, or what the user named."""
+    window_s: float
+    """Length in seconds of the windows that it hears; shorter ones are the recording's last."""
+    step_s: float
+    """From the beginning of one window to that of the next."""
+
+    def hear(self, window: Window) -> Any:
+        """Listen to one window: the engine's work, in any order of windows. What comes back is
+        small, and for `SpeakerFollowing.add`."""
+        ...
+
+    def voiceprint(self, samples: Samples) -> Voiceprint | None:
+        """The voice of a recording of one speaker, at most a window long; None where nobody speaks
+        in it."""
+        ...
+
+    def follow(self, options: SpeakerOptions) -> SpeakerFollowing:
+        """Begin with a recording."""
+        ...
+
+    def warm_up(self) -> None:
+        """Run once on made-up audio so that the first client does not wait for lazy set-up."""
+        ...
+
+    def close(self) -> None:
+        """Free the memory."""
         ...

@@ -12,7 +12,7 @@ from __future__ import annotations
 import json
 import math
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
@@ -56,11 +56,13 @@ class PiperSynthesizer:
     """A Piper voice, or all the speakers of one that has several. A `Synthesizer`."""
 
     kind = "piper"
+    first_chars = 70
 
     def __init__(self, model: Model, name: str, voices: Sequence[Voice], workers: int) -> None:
         self.name = name
         self.sample_rate_hz = model.sample_rate_hz
         self.voices = voices
+        self.stand_ins: Mapping[str, str] = {}
         self.workers = workers
         self._model: Model | None = model
         self._phonemizing = threading.Lock()

@@ -17,6 +17,9 @@ Job = TypeVar("Job")
 
 SHORT_S = 30.0
 """What a request is given below this, one of Whisper's windows, somebody is likely to wait for."""
+LIVE_CREDIT_S = 30.0
+"""Audio-seconds of its share that a live conversation may keep for later: it goes before everybody
+who has waited less than that, and gains nothing where it has more to say than its share."""
 
 
 @dataclass(eq=False, slots=True)
@@ -27,12 +30,19 @@ class Ticket:
     """Whose request it is; those of one caller share that caller's part."""
     weight: float = 1.0
     """A ticket of weight 2 gets twice the share."""
+    live: bool = False
+    """Somebody is speaking and waits for what is understood: always short, and with credit."""
     served_s: float = 0.0
     """Virtual time: audio-seconds that it has been served, over its weight."""
     given_s: float = 0.0
     """Audio-seconds that it has been given so far."""
     cancelled: bool = False
     """The client left: its jobs are dropped when they are met."""
+
+    def __post_init__(self) -> None:
+        """A live one begins with its credit."""
+        if self.live:
+            self.served_s -= LIVE_CREDIT_S
 
 
 @dataclass(eq=False, slots=True)
@@ -49,7 +59,7 @@ class Entry(Generic[Job]):
     @property
     def short(self) -> bool:
         """Whether it is one of a short request's, or of a longer one's first seconds."""
-        return self.ticket.given_s + self.cost_s < SHORT_S
+        return self.ticket.live or self.ticket.given_s + self.cost_s < SHORT_S
 
 
 @dataclass(slots=True)
@@ -89,11 +99,12 @@ class FairQueue(Generic[Job]):
         """Add a job; `first` puts it before the ticket's other jobs (a window tried again)."""
         ticket = entry.ticket
         caller = self._callers.setdefault(ticket.caller, _Caller())
-        # Idle time earns no credit: who comes back starts from now.
+        # Idle time earns no credit but for the living: who comes back starts from now.
         if not caller.waiting:
             caller.served_s = max(caller.served_s, self._now_s)
         if ticket not in caller.waiting:
-            ticket.served_s = max(ticket.served_s, caller.now_s)
+            start_s = caller.now_s - (LIVE_CREDIT_S if ticket.live else 0.0)
+            ticket.served_s = max(ticket.served_s, start_s)
             caller.waiting[ticket] = deque()
         entries = caller.waiting[ticket]
         if first:

@@ -6,8 +6,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
-from myna.errors import BadRequest, ModelNotFound
+from myna.errors import BadRequest, ModelNotFound, NotImplementedHere
 from myna.scheduling.admission import Admission
+from myna.scheduling.diarization import DiarizationService
 from myna.scheduling.speaking import SpeechService
 from myna.scheduling.transcription import TranscriptionService
 
@@ -74,6 +75,23 @@ class Residents:
     tts: Shelf[SpeechService]
     close_shared: Callable[[], None]
     """Stop what all residents share, such as the decoder's process."""
+    diarization: DiarizationService | None = None
+    without_speakers: str = "it was started with --diarize none"
+    """Why there is no `diarization`, for whoever asks for it."""
+
+    def diarizer(self, param: str) -> DiarizationService:
+        """What tells speakers apart, for the request field `param`.
+
+        Raises:
+            NotImplementedHere: there is nothing that does.
+        """
+        if self.diarization is None:
+            raise NotImplementedHere(
+                f"This server does not tell speakers apart: {self.without_speakers}. Ask for "
+                "response_format json, text, srt, vtt or verbose_json of another model.",
+                param=param,
+            )
+        return self.diarization
 
     def transcriber(self, model: str, *, strict: bool) -> Resident[TranscriptionService]:
         """The speech-to-text model for a request.
@@ -102,6 +120,8 @@ class Residents:
         """Unload everything."""
         for resident in (*self.stt.residents, *self.tts.residents):
             resident.close()
+        if self.diarization is not None:
+            self.diarization.close()
         self.close_shared()
 
 

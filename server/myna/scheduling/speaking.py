@@ -14,9 +14,11 @@ import numpy as np
 
 from myna.audio.encode import SpeechEncoder, SpeechFormat, encoder
 from myna.engines.contract import Samples, Synthesizer, Voice
+from myna.errors import BadRequest
 from myna.scheduling.queue import Ticket
 from myna.scheduling.workers import Workers
-from myna.text.sentences import pieces
+from myna.text.sentences import FIRST_CHARS, cuts, speakable
+from myna.text.spoken import spoken
 
 T = TypeVar("T")
 
@@ -74,11 +76,35 @@ class SpeechService:
     """What the edge calls: an utterance in, encoded audio out as it is made."""
 
     def __init__(
-        self, engine: Synthesizer, workers: Workers[PieceJob, Samples], threads: Executor
+        self,
+        engine: Synthesizer,
+        workers: Workers[PieceJob, Samples],
+        threads: Executor,
+        *,
+        first_chars: int = FIRST_CHARS,
+        normalize: bool = True,
     ) -> None:
         self.engine = engine
         self.workers = workers
         self._threads = threads
+        self._first_chars = first_chars
+        self._normalize = normalize
+
+    def pieces(self, utterance: Utterance) -> list[str]:
+        """What the engine is given to say, in order.
+
+        Raises:
+            BadRequest: the text is nothing but markup.
+        """
+        text = utterance.text
+        if self._normalize:
+            text = spoken(text, utterance.voice.language)
+            if speakable(utterance.text) and not speakable(text):
+                raise BadRequest(
+                    "Invalid 'input': there is nothing to say but markup; give some words.",
+                    param="input",
+                )
+        return [piece.said for piece in cuts(text, first_chars=self._first_chars)]
 
     async def speak(self, utterance: Utterance, caller: str = "") -> AsyncGenerator[Spoken]:
         """Encoded audio piece by piece, headers with the first, in the part of `caller`.
@@ -86,14 +112,15 @@ class SpeechService:
         Left early, it takes back the pieces that still wait.
 
         Raises:
+            BadRequest: the text is nothing but markup; nothing was yielded.
             MynaError: the engine failed; what was yielded before is a valid beginning.
         """
         ticket = Ticket(caller)
         coder = _Coder(encoder(utterance.format, self.engine.sample_rate_hz))
-        waiting = deque(pieces(utterance.text))
         pending: deque[asyncio.Future[Samples]] = deque()
         spoken_s = 0.0
         try:
+            waiting = deque(await self._call(lambda: self.pieces(utterance)))
             while waiting or pending:
                 while waiting and len(pending) < _LOOKAHEAD:
                     pending.append(self._submit(ticket, utterance, waiting.popleft()))

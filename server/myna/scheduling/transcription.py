@@ -21,7 +21,8 @@ from myna.engines.contract import (
     WindowJob,
     WindowResult,
 )
-from myna.errors import DeadlineExceeded, Overloaded
+from myna.errors import DeadlineExceeded
+from myna.scheduling.diarization import Hearing
 from myna.scheduling.queue import Ticket
 from myna.scheduling.workers import Workers
 from myna.text.transcript import Segment, Transcript
@@ -71,12 +72,17 @@ class TranscriptionService:
     ) -> None:
         self.engine = engine
         self.workers = workers
+        self.speech = speech
+        """Makes what finds speech in one stream of audio."""
         self._decoder = decoder
-        self._speech = speech
         self._threads = threads
         self.uploading = BoundedSemaphore(_UPLOADING)
         """Transcriptions of files that are still being uploaded: each may hold a thread while it
         waits for its client."""
+
+    def on(self, threads: Executor) -> TranscriptionService:
+        """The same engine and queue, with other threads for the work beside them."""
+        return TranscriptionService(self.engine, self.workers, self._decoder, self.speech, threads)
 
     async def open(
         self,
@@ -85,12 +91,15 @@ class TranscriptionService:
         cutting: Cutting,
         bounds: Bounds = _UNBOUNDED,
         growth: int | None = None,
+        hearing: Hearing | None = None,
     ) -> Transcription:
         """Begin with the media file behind `fd`; `growth` tells when a file that is not complete
-        has grown (see `Decoder.open`). Both stay the caller's."""
+        has grown (see `Decoder.open`). Both stay the caller's. `hearing` tells its speakers apart;
+        it needs word timestamps, and is the transcription's from here on."""
         prompt_tokens = await self.call(lambda: self.engine.prompt_tokens(options))
-        stream = WindowStream(await self._decoded(fd, growth), self._speech(), cutting)
-        return Transcription(self, stream, options, prompt_tokens, bounds)
+        listener = hearing.hear if hearing else None
+        stream = WindowStream(await self.decoded(fd, growth), self.speech(), cutting, listener)
+        return Transcription(self, stream, options, prompt_tokens, bounds, hearing)
 
     async def call(self, function: Callable[[], T]) -> T:
         """Run blocking work of a request outside the event loop."""
@@ -99,14 +108,23 @@ class TranscriptionService:
     async def decode(self, ticket: Ticket, job: WindowJob) -> WindowResult:
         """Prepare a window, queue it, and wait for its result."""
         await self.call(lambda: self.engine.prepare(job))
-        future = self.workers.submit(ticket, job)
-        try:
-            return await asyncio.wrap_future(future)
-        except asyncio.CancelledError:
-            task = asyncio.current_task()
-            if future.cancelled() and task is not None and not task.cancelling():
-                raise Overloaded(f"{self.engine.name} is being unloaded") from None
-            raise
+        return await self.workers.outcome(self.workers.submit(ticket, job))
+
+    def cancel(self, ticket: Ticket) -> None:
+        """Forget what waits for the engine with this ticket; it cannot be used again."""
+        self.workers.cancel(ticket)
+
+    async def decode_whole(
+        self, ticket: Ticket, window: Window, options: DecodingOptions
+    ) -> WindowResult:
+        """Decode a window, and what the engine left of it as a window of its own."""
+        result = await self.decode(ticket, WindowJob(window, options))
+        if result.rest_from_s is None:
+            return result
+        skipped = round((result.rest_from_s - window.start_s) * SAMPLE_RATE_HZ)
+        behind = Window(window.samples[skipped:], result.rest_from_s)
+        rest = await self.decode_whole(ticket, behind, replace(options, language=result.language))
+        return WindowResult(result.segments + rest.segments, result.language)
 
     def _opened(self, own: Sequence[int]) -> PcmStream:
         try:
@@ -115,7 +133,8 @@ class TranscriptionService:
             for fd in own:
                 os.close(fd)
 
-    async def _decoded(self, fd: int, growth: int | None) -> PcmStream:
+    async def decoded(self, fd: int, growth: int | None = None) -> PcmStream:
+        """The audio of the media file behind `fd`. Arguments are those of `open`."""
         # Descriptors of our own: the caller may close his while the thread is still opening it.
         own = [os.dup(each) for each in (fd, growth) if each is not None]
         opening = asyncio.ensure_future(self.call(lambda: self._opened(own)))
@@ -140,6 +159,7 @@ class Transcription:
         options: DecodingOptions,
         prompt_tokens: int = 0,
         bounds: Bounds = _UNBOUNDED,
+        hearing: Hearing | None = None,
     ) -> None:
         self._service = service
         self._stream = stream
@@ -152,6 +172,7 @@ class Transcription:
         self._pending: deque[asyncio.Task[WindowResult]] = deque()
         self._language = options.language
         self._segments: list[Segment] = []
+        self._hearing = hearing
 
     async def run(self) -> Transcript:
         """Everything at once."""
@@ -171,10 +192,21 @@ class Transcription:
         try:
             while (result := await self._in_time(self._next())) is not None:
                 self._language = self._language or result.language
-                self._segments.extend(result.segments)
-                yield Progress(result.segments, self._done_s)
+                yield self._said(result.segments)
+            if self._hearing is not None:
+                rest = await self._in_time(self._hearing.rest())
+                yield Progress(self._kept(rest), self._done_s)
         finally:
             await self._leave()
+
+    def _said(self, segments: Sequence[Segment]) -> Progress:
+        """What a window said, or as much of all that was said as has its speakers."""
+        kept = self._kept(self._hearing.settled(segments) if self._hearing else segments)
+        return Progress(kept, self._done_s)
+
+    def _kept(self, segments: Sequence[Segment]) -> tuple[Segment, ...]:
+        self._segments.extend(segments)
+        return tuple(segments)
 
     async def _next(self) -> WindowResult | None:
         """The next window's result; None at the end."""
@@ -223,17 +255,12 @@ class Transcription:
                 task = asyncio.create_task(self._decode(window))
                 self._first = self._first or task
                 self._pending.append(task)
+            if self._hearing is not None:
+                await self._hearing.advance()
 
-    async def _decode(self, window: Window, language: str | None = None) -> WindowResult:
-        language = language or await self._spoken_language()
-        job = WindowJob(window, replace(self._options, language=language))
-        result = await self._service.decode(self._ticket, job)
-        if result.rest_from_s is None:
-            return result
-        skipped = round((result.rest_from_s - window.start_s) * SAMPLE_RATE_HZ)
-        behind = Window(window.samples[skipped:], result.rest_from_s)
-        rest = await self._decode(behind, result.language)
-        return WindowResult(result.segments + rest.segments, result.language)
+    async def _decode(self, window: Window) -> WindowResult:
+        options = replace(self._options, language=await self._spoken_language())
+        return await self._service.decode_whole(self._ticket, window, options)
 
     async def _spoken_language(self) -> str | None:
         """A recording has one language: its first window finds it, the others are told."""
@@ -247,6 +274,8 @@ class Transcription:
         for task in self._pending:
             task.cancel()
         await asyncio.gather(*self._pending, return_exceptions=True)
+        if self._hearing is not None:
+            self._hearing.leave()
 
 
 def _close_unwanted(opening: asyncio.Future[PcmStream]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import threading
 from collections.abc import Hashable, Sequence
@@ -9,7 +10,7 @@ from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import Generic, Protocol, TypeVar, cast
 
-from myna.errors import EngineFailure, MynaError
+from myna.errors import EngineFailure, MynaError, Overloaded
 from myna.scheduling.dispatch import Batch, Dispatch
 from myna.scheduling.queue import Entry, Ticket
 from myna.scheduling.speed import Speedometer
@@ -58,6 +59,7 @@ class Workers(Generic[Job, Result]):
     ) -> None:
         """`express` threads come on top, for short requests behind long ones (see `dispatch`)."""
         self._runner = runner
+        self._name = name
         self._dispatch = Dispatch[_Pending[Job, Result]](
             threads, batch_limit=batch_limit, batch_limit_s=batch_limit_s
         )
@@ -103,6 +105,20 @@ class Workers(Generic[Job, Result]):
             self._dispatch.put(entry)
             self._changed.notify_all()
         return future
+
+    async def outcome(self, future: Future[Result]) -> Result:
+        """Wait for a job on the event loop.
+
+        Raises:
+            Overloaded: the engine is being unloaded.
+        """
+        try:
+            return await asyncio.wrap_future(future)
+        except asyncio.CancelledError:
+            task = asyncio.current_task()
+            if future.cancelled() and task is not None and not task.cancelling():
+                raise Overloaded(f"{self._name} is being unloaded") from None
+            raise
 
     def cancel(self, ticket: Ticket) -> None:
         """The client left: its waiting jobs free their places now, a running one at its end."""

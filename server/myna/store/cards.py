@@ -22,11 +22,12 @@ from pydantic import (
     model_validator,
 )
 
+from myna.conversion import CONVERSIONS
 from myna.engines.contract import OPENAI_VOICES, Voice
 from myna.store.sources import Source, parse
 
-CardTask = Literal["transcribe", "speak"]
-EngineName = Literal["whisper", "piper", "kokoro"]
+CardTask = Literal["transcribe", "speak", "diarize"]
+EngineName = Literal["whisper", "piper", "kokoro", "diarizer"]
 
 Id = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
 """Also the name of a folder, so it holds no separator and does not begin with a dot."""
@@ -38,18 +39,46 @@ class CardError(ValueError):
     """A card cannot be read; the message names the file and the key."""
 
 
-class CardFile(BaseModel):
-    """One file of a model."""
+class Content(BaseModel):
+    """What the bytes of a file have to be."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    path: str
-    """Where it lies in the model's folder, with `/` between the parts."""
     bytes: int = Field(gt=0)
     """Its size."""
     sha256: Sha256
+
+
+class MadeFile(Content):
+    """The same network as that of a file, made here from its maker's checkpoint."""
+
+    network: str
+    """How, as `myna.conversion` calls it."""
+    source: ParsedSource
+    """Where the checkpoint comes from."""
+
+    @field_validator("network")
+    @classmethod
+    def _is_known(cls, network: str) -> str:
+        if network not in CONVERSIONS:
+            raise ValueError(f"no such conversion: {network}; there are {', '.join(CONVERSIONS)}")
+        return network
+
+
+class CardFile(Content):
+    """One file of a model."""
+
+    path: str
+    """Where it lies in the model's folder, with `/` between the parts."""
     sources: tuple[ParsedSource, ...] = Field(min_length=1)
     """Where it can come from, in the order to try them."""
+    made: MadeFile | None = None
+    """What stands in for it where no source has it."""
+
+    @property
+    def contents(self) -> tuple[Content, ...]:
+        """What it may hold."""
+        return (self, self.made) if self.made else (self,)
 
     @field_validator("path")
     @classmethod
@@ -77,9 +106,10 @@ class Card(BaseModel):
     licence: str
     """SPDX identifier of the weights' licence."""
     languages: tuple[str, ...] = Field(min_length=1)
-    """Whisper's codes for a transcriber, ISO 639-1 for a synthesizer."""
+    """Whisper's codes for a transcriber, ISO 639-1 for the others. A diarizer's are those it was
+    trained on; it works in any."""
     sample_rate_hz: int = Field(gt=0)
-    """Of the audio that goes in (transcribe) or comes out (speak)."""
+    """Of the audio that goes in (transcribe, diarize) or comes out (speak)."""
     translates: bool = False
     """Whether it can turn speech of any of its languages into English text."""
     voices: tuple[Voice, ...] = ()

@@ -18,7 +18,22 @@ from typing import IO, Protocol
 
 from myna.store.sources import Registry, SourceError
 
+_COMMON_TARGET = (
+    "--python-version=3.11",
+    "--implementation=cp",
+    "--abi=cp311",
+    "--abi=abi3",
+    "--abi=none",
+    "--platform=manylinux_2_28_x86_64",
+    "--platform=manylinux2014_x86_64",
+    "--platform=any",
+)
+"""What nearly every wheel is built for. One that is only read need not fit this machine."""
 _BROKEN_CONNECTION = re.compile(r"after connection broken by '(.+?)'[:\n]")
+
+
+class NoSuchPackageError(SourceError):
+    """The registry answered that it has no such package, at least not for this machine."""
 
 
 class Archive(Protocol):
@@ -99,7 +114,11 @@ class Pip:
         options = ("--no-deps", "--only-binary=:all:", "--ignore-requires-python", "--retries=1")
         manners = ("--no-cache-dir", "--no-input", "--quiet", "--progress-bar=off")
         asked = (f"--dest={folder}", f"{package}=={version}")
-        _run((*self._command, "download", *options, *manners, *asked), folder)
+        download = (*self._command, "download", *options, *manners)
+        try:
+            _run((*download, *asked), folder)
+        except NoSuchPackageError:
+            _run((*download, *_COMMON_TARGET, *asked), folder)
         return Wheel(_only(folder, "*.whl"))
 
 
@@ -139,7 +158,11 @@ def _run(command: Sequence[str], folder: Path) -> None:
     except OSError as error:
         raise SourceError(f"{name} is not installed here") from error
     if done.returncode:
-        raise SourceError(_complaint(name, done.stderr))
+        complaint = _complaint(name, done.stderr)
+        answered = not _BROKEN_CONNECTION.search(done.stderr)
+        if answered and "No matching distribution" in done.stderr:
+            raise NoSuchPackageError(complaint)
+        raise SourceError(complaint)
 
 
 def _complaint(name: str, stderr: str) -> str:

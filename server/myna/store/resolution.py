@@ -16,6 +16,7 @@ TASKS: dict[EngineName, CardTask] = {
     "whisper": "transcribe",
     "piper": "speak",
     "kokoro": "speak",
+    "diarizer": "diarize",
 }
 
 _HUB_NAME = re.compile(
@@ -104,6 +105,8 @@ def engine_of(names: Iterable[str]) -> EngineName | None:
         return "piper"
     if models and any(fnmatchcase(file, "voices/*.bin") for file in files):
         return "kokoro"
+    if {"segmentation.onnx", "embedding.onnx"} <= files:
+        return "diarizer"
     return None
 
 
@@ -117,7 +120,8 @@ def _in_folder(folder: Path) -> ResolvedModel:
     if engine is None:
         raise UnknownModel(
             f"{folder} holds no model: looked for model.bin with config.json (Whisper), "
-            "NAME.onnx with NAME.onnx.json (Piper), and an .onnx with voices/*.bin (Kokoro)"
+            "NAME.onnx with NAME.onnx.json (Piper), an .onnx with voices/*.bin (Kokoro), and "
+            "segmentation.onnx with embedding.onnx (speakers)"
         )
     return ResolvedModel(folder.name, engine, folder, None)
 

@@ -15,12 +15,13 @@ from pathlib import Path, PurePosixPath
 
 from filelock import FileLock, Timeout
 
-from myna.store.cards import Card, CardFile
+from myna.conversion import CheckpointError, convert
+from myna.store.cards import Card, CardFile, Content, MadeFile
 from myna.store.downloads import Downloads
 from myna.store.hub import Hub
 from myna.store.packages import PackageClient, default_clients
 from myna.store.progress import Progress, Silence
-from myna.store.sources import HubFile, Registry, SourceError
+from myna.store.sources import HubFile, Registry, Source, SourceError
 
 _LOG = logging.getLogger(__name__)
 
@@ -116,10 +117,13 @@ class Weights:
             failures.append(f"{cached}: the hub cache's copy is damaged; delete it")
         label, staging = f"{card.id}/{file.path}", self.directory / card.id / ".fetch"
         with self._progress.fetching(label, file.bytes, staging):
-            for source in () if self.offline else file.sources:
+            for source, made in () if self.offline else _ways(file):
                 try:
                     with closing(downloads.read(source)) as blocks:
-                        _write(place, blocks, file)
+                        if made is None:
+                            _write(place, blocks, file)
+                        else:
+                            _write(place, _made(made, blocks), made)
                 except SourceError as error:
                     _LOG.debug("%s not from %s: %s", label, source, error)
                     failures.append(f"{source}: {error}")
@@ -178,11 +182,28 @@ class Weights:
         )
 
 
+def _ways(file: CardFile) -> Generator[tuple[Source, MadeFile | None]]:
+    """Every source of the file, and at last that of what stands in for it."""
+    for source in file.sources:
+        yield source, None
+    if file.made is not None:
+        yield file.made.source, file.made
+
+
+def _made(made: MadeFile, blocks: Iterable[bytes]) -> Generator[bytes]:
+    """The file made from a checkpoint, in one block."""
+    try:
+        yield convert(made.network, b"".join(blocks))
+    except CheckpointError as error:
+        raise SourceError(str(error)) from error
+
+
 def _present(folder: Path, file: CardFile) -> bool:
     try:
-        return (folder / file.path).stat().st_size == file.bytes
+        size = (folder / file.path).stat().st_size
     except OSError:
         return False
+    return any(size == content.bytes for content in file.contents)
 
 
 def _complete(folder: Path, card: Card) -> bool:
@@ -192,12 +213,13 @@ def _complete(folder: Path, card: Card) -> bool:
 def _intact(path: Path, file: CardFile) -> bool:
     try:
         with path.open("rb") as stream:
-            return hashlib.file_digest(stream, "sha256").hexdigest() == file.sha256
+            digest = hashlib.file_digest(stream, "sha256").hexdigest()
     except OSError:
         return False
+    return any(digest == content.sha256 for content in file.contents)
 
 
-def _write(place: Path, blocks: Iterable[bytes], file: CardFile) -> None:
+def _write(place: Path, blocks: Iterable[bytes], file: Content) -> None:
     """Write a file beside its place, and move it there once it has proved to be the right one."""
     part = place.with_name(f"{place.name}.part")
     digest, size = hashlib.sha256(), 0

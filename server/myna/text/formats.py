@@ -7,13 +7,14 @@ import math
 import re
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 from types import MappingProxyType
 from typing import Any, Literal
 
 from myna.text.languages import language_name
 from myna.text.transcript import Segment, TokenLogprob, Transcript, Word
 
-ResponseFormat = Literal["json", "text", "srt", "vtt", "verbose_json"]
+ResponseFormat = Literal["json", "text", "srt", "vtt", "verbose_json", "diarized_json"]
 Granularity = Literal["word", "segment"]
 UsageKind = Literal["duration", "tokens"]
 
@@ -46,6 +47,7 @@ class _Wish:
     output_tokens: int
     logprobs: bool
     languages: bool
+    labels: bool = False
 
 
 def render(
@@ -57,23 +59,47 @@ def render(
     output_tokens: int = 0,
     logprobs: bool = False,
     languages: bool = False,
+    labels: bool = False,
 ) -> Rendered:
     """The body of a transcription or translation.
 
     `granularities` chooses between `words` and `segments` in verbose_json; none means segments.
     `usage` chooses the variant in json, where `output_tokens` is how many text tokens were
-    generated. `logprobs` adds that list to json, `languages` adds gpt-transcribe's.
+    generated. `logprobs` adds that list to json, `languages` adds gpt-transcribe's. `labels` puts
+    the speaker's name before a cue of srt and vtt, and before each speaker's part in text.
     """
-    wish = _Wish(granularities or ("segment",), usage, output_tokens, logprobs, languages)
+    wish = _Wish(granularities or ("segment",), usage, output_tokens, logprobs, languages, labels)
     return RENDERERS[response_format](transcript, wish)
 
 
-def delta_event(text: str, logprobs: Sequence[TokenLogprob] | None = None) -> dict[str, Any]:
+def delta_event(
+    text: str, logprobs: Sequence[TokenLogprob] | None = None, segment_id: str | None = None
+) -> dict[str, Any]:
     """`transcript.text.delta`: a stretch of text that the transcript goes on with."""
     event: dict[str, Any] = {"type": "transcript.text.delta", "delta": text}
+    if segment_id is not None:
+        event["segment_id"] = segment_id
     if logprobs is not None:
-        event["logprobs"] = _logprobs(logprobs)
+        event["logprobs"] = logprob_objects(logprobs)
     return event
+
+
+def segment_id(number: int) -> str:
+    """The id of a speaker's segment; the first is number 1."""
+    return f"seg_{number:03d}"
+
+
+def segment_event(number: int, segment: Segment) -> dict[str, Any]:
+    """`transcript.text.segment`: what one speaker says in one go, also in diarized_json."""
+    start_s = _seconds(segment.start_s)
+    return {
+        "type": "transcript.text.segment",
+        "id": segment_id(number),
+        "start": start_s,
+        "end": max(start_s, _seconds(segment.end_s)),
+        "text": segment.text.strip(),
+        "speaker": segment.speaker,
+    }
 
 
 def done_event(
@@ -86,6 +112,28 @@ def done_event(
     """`transcript.text.done`: the whole text. SDKs take only the tokens variant of usage here."""
     wish = _Wish((), "tokens", output_tokens, logprobs, languages)
     return {"type": "transcript.text.done", **_said(transcript, wish)}
+
+
+def completed_event(
+    transcript: Transcript,
+    *,
+    usage: UsageKind,
+    output_tokens: int = 0,
+    logprobs: Sequence[TokenLogprob] | None = None,
+    languages: bool = False,
+) -> dict[str, Any]:
+    """`conversation.item.input_audio_transcription.completed`, without its ids."""
+    wish = _Wish((), usage, output_tokens, logprobs=False, languages=languages)
+    said = _said(transcript, wish)
+    event = {
+        "type": "conversation.item.input_audio_transcription.completed",
+        "content_index": 0,
+        "transcript": said.pop("text"),
+        **said,
+    }
+    if logprobs is not None:
+        event["logprobs"] = logprob_objects(logprobs)
+    return event
 
 
 def encode_json(payload: object) -> bytes:
@@ -126,21 +174,42 @@ def _verbose_json(transcript: Transcript, wish: _Wish) -> Rendered:
     return Rendered(encode_json(body), JSON_TYPE)
 
 
-def _text(transcript: Transcript, _: _Wish) -> Rendered:
-    return Rendered(_utf8(transcript.text + "\n"), TEXT_TYPE)
+def _diarized_json(transcript: Transcript, wish: _Wish) -> Rendered:
+    said = [segment for segment in transcript.segments if segment.text.strip()]
+    if wish.usage == "tokens":
+        usage = _token_usage(transcript, wish.output_tokens)
+    else:
+        usage = _duration_usage(transcript)
+    body: dict[str, Any] = {
+        "task": transcript.task,
+        "duration": _seconds(transcript.duration_s),
+        "text": transcript.text,
+        "segments": [segment_event(*item) for item in enumerate(said, start=1)],
+        "usage": usage,
+    }
+    return Rendered(encode_json(body), JSON_TYPE)
 
 
-def _srt(transcript: Transcript, _: _Wish) -> Rendered:
+def _text(transcript: Transcript, wish: _Wish) -> Rendered:
+    if not wish.labels:
+        return Rendered(_utf8(transcript.text + "\n"), TEXT_TYPE)
+    parts = groupby(transcript.segments, key=lambda segment: segment.speaker)
+    said = ((who, "".join(each.text for each in segments).strip()) for who, segments in parts)
+    lines = "".join(f"{who}: {text}\n" for who, text in said if text)
+    return Rendered(_utf8(lines or "\n"), TEXT_TYPE)
+
+
+def _srt(transcript: Transcript, wish: _Wish) -> Rendered:
     cues = [
         f"{number}\n{start.replace('.', ',')} --> {end.replace('.', ',')}\n{text}\n\n"
-        for number, (start, end, text) in enumerate(_cues(transcript), start=1)
+        for number, (start, end, text) in enumerate(_cues(transcript, wish), start=1)
     ]
     # The hosted body has one line feed more than its last cue needs.
     return Rendered(_utf8("".join(cues) + "\n" if cues else ""), TEXT_TYPE)
 
 
-def _vtt(transcript: Transcript, _: _Wish) -> Rendered:
-    cues = [f"{start} --> {end}\n{text}\n\n" for start, end, text in _cues(transcript)]
+def _vtt(transcript: Transcript, wish: _Wish) -> Rendered:
+    cues = [f"{start} --> {end}\n{text}\n\n" for start, end, text in _cues(transcript, wish)]
     return Rendered(_utf8("WEBVTT\n\n" + "".join(cues)), TEXT_TYPE)
 
 
@@ -153,6 +222,7 @@ RENDERERS: Mapping[str, _Renderer] = MappingProxyType(
         "srt": _srt,
         "verbose_json": _verbose_json,
         "vtt": _vtt,
+        "diarized_json": _diarized_json,
     }
 )
 """`response_format` -> what makes its body."""
@@ -162,7 +232,7 @@ def _said(transcript: Transcript, wish: _Wish) -> dict[str, Any]:
     """What `json` and the last event of a stream have in common."""
     body: dict[str, Any] = {"text": transcript.text}
     if wish.logprobs:
-        body["logprobs"] = _logprobs(transcript.logprobs)
+        body["logprobs"] = logprob_objects(transcript.logprobs)
     if wish.languages:
         body["languages"] = _languages(transcript)
     if wish.usage == "tokens":
@@ -230,20 +300,22 @@ def _word(word: Word) -> dict[str, Any]:
     return {"word": bare.strip(), "start": start_s, "end": max(start_s, _seconds(word.end_s))}
 
 
-def _logprobs(tokens: Sequence[TokenLogprob]) -> list[dict[str, Any]]:
+def logprob_objects(tokens: Sequence[TokenLogprob]) -> list[dict[str, Any]]:
+    """Tokens as the API lists them."""
     return [
         {"token": token.text, "logprob": _finite(token.logprob), "bytes": list(token.utf8)}
         for token in tokens
     ]
 
 
-def _cues(transcript: Transcript) -> list[tuple[str, str, str]]:
+def _cues(transcript: Transcript, wish: _Wish) -> list[tuple[str, str, str]]:
     """Start, end and text of every segment that says something."""
     cues: list[tuple[str, str, str]] = []
     for segment in transcript.segments:
         # An empty line would end the cue, an arrow would start a new one.
-        lines = (line.strip() for line in segment.text.splitlines())
-        text = re.sub("-{2,}>", "->", "\n".join(line for line in lines if line))
+        lines = [line.strip() for line in segment.text.splitlines() if line.strip()]
+        who = f"{segment.speaker}: " if wish.labels and lines else ""
+        text = re.sub("-{2,}>", "->", who + "\n".join(lines))
         if text:
             start_s = _seconds(segment.start_s)
             end_s = max(start_s, _seconds(segment.end_s))

@@ -119,6 +119,12 @@ def language_name(code: str) -> str:
     return WHISPER_LANGUAGES.get(code, code)
 
 
+def base_language(tag: str) -> str:
+    """The language of a voice's BCP 47 tag: Whisper's code, else the tag's first part."""
+    first = tag.replace("_", "-").partition("-")[0].lower()
+    return _lookup(first) or first
+
+
 def _lookup(candidate: str) -> str | None:
     if candidate in WHISPER_LANGUAGES:
         return candidate

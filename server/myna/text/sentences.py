@@ -1,8 +1,9 @@
 """Text to the pieces that are spoken one after another.
 
-A piece ends where a speaker would stop. The first is short, so that sound starts early; later ones
-may grow, since there is sound to listen to while they are made. Cutting never changes what is said:
-the pieces together are the text, but for the white space at the cuts.
+A piece ends where a speaker would stop: at a sentence, else at a clause, else before a word that
+joins. The first is short, so that sound starts early; later ones may grow, since there is sound to
+listen to while they are made. Cutting never changes what is said: the pieces together are the text,
+but for the white space at the cuts.
 
 Where it is not sure that a sentence ends ("the U.S. Army", "5 p.m. Tuesday"), it takes it not to: a
 missed end makes a longer piece, a wrong one a pause in the middle of a sentence.
@@ -17,9 +18,11 @@ from dataclasses import dataclass
 from enum import IntEnum
 
 from myna.text.abbreviations import goes_on
+from myna.text.phrases import phrase_end
 
 FIRST_CHARS = 60
-"""What the first piece should not go beyond: about four seconds of speech."""
+"""What the first piece should not go beyond where the engine says nothing else: about four seconds
+of speech. Without a place to end it may be half as long again."""
 
 MAX_CHARS = 300
 """No piece is longer: a fair turn of a worker, and what the engines take in one go."""
@@ -30,18 +33,39 @@ _DENSITY = 3
 _LEAST_WRAP = 40
 """A line from this length on may be one that an editor broke in the middle of a sentence."""
 
-_LONGEST_GRAPHEME = 32
-"""How far a cut steps back to leave a letter its marks; beyond it the text is a prank."""
-
 
 def speakable(text: str) -> bool:
     """Whether there is anything to say: a letter or a digit of any script."""
     return any(char.isalnum() for char in text)
 
 
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """What is spoken in one go."""
+
+    text: str
+    """As it stands in the whole text, without white space around it."""
+    goes_on: bool
+    """Whether it ends in the middle of a sentence, where no mark says so."""
+
+    @property
+    def said(self) -> str:
+        """What an engine is given: with a comma where the sentence goes on, so that its voice does
+        not fall and its pause is short."""
+        return f"{self.text}," if self.goes_on else self.text
+
+
 def pieces(
     text: str, *, first_chars: int = FIRST_CHARS, max_chars: int = MAX_CHARS
 ) -> Iterator[str]:
+    """The texts of `cuts`."""
+    for piece in cuts(text, first_chars=first_chars, max_chars=max_chars):
+        yield piece.text
+
+
+def cuts(
+    text: str, *, first_chars: int = FIRST_CHARS, max_chars: int = MAX_CHARS
+) -> Iterator[Piece]:
     """Pieces of `text` in order, none empty, none longer than `max_chars` code points (at least 1).
 
     A piece is one or more whole sentences, or part of one that is too long. What is too long grows
@@ -58,10 +82,10 @@ def pieces(
         elif _joins(text, group, part, sizes, first=first):
             group = _Span(group.start, part.end, part.ending)
         else:
-            yield text[group.start : group.end]
+            yield group.piece_of(text)
             group, first = part, False
     if group is not None:
-        yield text[group.start : group.end]
+        yield group.piece_of(text)
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +111,10 @@ class _Sizes:
         """The size of a piece from `start` on: twice of what was said before it. An engine at half
         of real time then never leaves the listener waiting."""
         return min(self.most, max(self.first, 2 * start))
+
+    def bearable(self, start: int) -> int:
+        """The same where there is no good place to end it: rather a little late than ugly."""
+        return min(self.most, 3 * self.wanted(start) // 2)
 
 
 def _dense(text: str) -> bool:
@@ -115,6 +143,9 @@ class _Span:
     start: int
     end: int
     ending: _Ending
+
+    def piece_of(self, text: str) -> Piece:
+        return Piece(text[self.start : self.end], self.ending == _Ending.NOWHERE)
 
 
 def _joins(text: str, group: _Span, part: _Span, sizes: _Sizes, *, first: bool) -> bool:
@@ -149,10 +180,11 @@ def _cut(text: str, sentence: _Span, clauses: Sequence[int], sizes: _Sizes) -> I
     while end - start > sizes.wanted(start):
         at = _clause_end(start, end, clauses, sizes)
         ending = _Ending.CLAUSE
-        if at is None and end - start <= sizes.most:
+        if at is None and end - start <= sizes.bearable(start):
             break
         if at is None:
-            at, ending = _forced(text, start, start + sizes.most), _Ending.NOWHERE
+            at = phrase_end(text, start, sizes.wanted(start), sizes.most)
+            ending = _Ending.NOWHERE
         yield _Span(start, at, ending)
         start = _skip_space(text, at)
     if start < end:
@@ -160,36 +192,11 @@ def _cut(text: str, sentence: _Span, clauses: Sequence[int], sizes: _Sizes) -> I
 
 
 def _clause_end(start: int, end: int, clauses: Sequence[int], sizes: _Sizes) -> int | None:
-    """The last end of a clause within the wanted size, else the first within the greatest."""
-    least = start + sizes.clause
-    fitting = [at for at in clauses if least <= at <= min(start + sizes.most, end - sizes.enough)]
+    """The last end of a clause within the wanted size, else the first within a bearable one."""
+    least, most = start + sizes.clause, min(start + sizes.bearable(start), end - sizes.enough)
+    fitting = [at for at in clauses if least <= at <= most]
     wanted = [at for at in fitting if at <= start + sizes.wanted(start)]
     return wanted[-1] if wanted else fitting[0] if fitting else None
-
-
-def _forced(text: str, start: int, most: int) -> int:
-    """Where to end what begins at `start`, at `most` or before: at white space, else anywhere."""
-    for at in range(most, start, -1):
-        if text[at].isspace():
-            return _skip_space_back(text, at)
-    return _between_graphemes(text, start, most)
-
-
-def _between_graphemes(text: str, start: int, at: int) -> int:
-    """`at`, or a little before it where a cut would part a letter from its marks or an emoji."""
-    for back in range(at, max(start, at - _LONGEST_GRAPHEME), -1):
-        if not (_extends(text[back]) or text[back - 1] == "\u200d"):
-            return back
-    return at
-
-
-def _extends(char: str) -> bool:
-    """Whether a character belongs to the one before it: marks, joiners, skin tones."""
-    return (
-        unicodedata.category(char).startswith("M")
-        or char in "\u200c\u200d"
-        or "\U0001f3fb" <= char <= "\U0001f3ff"
-    )
 
 
 def _skip_space(text: str, at: int) -> int:

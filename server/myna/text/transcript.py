@@ -60,6 +60,20 @@ class Segment:
     """Empty unless word timestamps were asked for."""
     logprobs: tuple[TokenLogprob, ...] = ()
     """Empty unless token log-probabilities were asked for."""
+    speaker: str = ""
+    """Who says it: a known name, or a letter; empty unless speakers were told apart."""
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """A stretch of time in which one speaker is heard. Those of two speakers may overlap."""
+
+    start_s: float
+    """Seconds from the beginning of the audio."""
+    end_s: float
+    """Seconds from the beginning of the audio."""
+    speaker: int
+    """The first numbers are the known speakers, in their order; those behind are strangers."""
 
 
 @dataclass(frozen=True, slots=True)

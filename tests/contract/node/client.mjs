@@ -65,7 +65,8 @@ const cases = {
   bad_field: () => transcribe({ language: "xx" }),
   bad_file: async () => transcribe({ file: await toFile(Buffer.from("no audio"), "a.wav") }),
   unknown_model: () => client.models.retrieve("nope"),
-  not_here: () => client.post("/audio/voices", { body: {} }),
+  not_here: () =>
+    client.audio.voices.create({ name: "Ann", type: "prompt", prompt: "A warm voice" }),
 };
 
 const results = {};

@@ -83,6 +83,14 @@ def test_all_13_voices_are_there_and_differ():
     assert len({speech("hi", voice).tobytes() for voice in range(13)}) == 13
 
 
+def test_any_file_is_a_voice_the_same_for_the_same_file():
+    about = Voice("voice_1", "Ann", "de-DE")
+    taken = [SPEAKER.read_voice(file, about) for file in (b"one", b"two", b"one")]
+    assert [voice.id for voice in taken] == ["voice_1"] * 3
+    said = [b"".join(SPEAKER.synthesize("hi", voice, 1.0)) for voice in taken]
+    assert said[0] == said[2] != said[1]
+
+
 def test_an_unknown_voice_speaks_like_the_first():
     blocks = SPEAKER.synthesize("hi", Voice("custom", "Custom", "de-DE"), 1.0)
     assert np.array_equal(np.concatenate(list(blocks)), speech("hi"))

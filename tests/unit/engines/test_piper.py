@@ -15,7 +15,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from myna.engines.contract import Synthesizer, Voice
+from myna.engines.contract import OPENAI_VOICES, Synthesizer, Voice
 from myna.engines.piper import (
     LEAST_PHONEMES,
     MOST_PHONEMES,
@@ -27,6 +27,7 @@ from myna.engines.piper import (
     voices_of,
 )
 from myna.errors import EngineFailure
+from myna.scheduling.voices import voice_named
 
 RATE_HZ = 22_050
 SYMBOL_FRAMES = 1.76
@@ -282,6 +283,68 @@ def test_a_voice_of_several_speakers_is_a_voice_and_each_of_them() -> None:
         Voice("en_US-libritts_r-medium#p1", "Libritts R p1 (en-US, medium)", "en-US", 0),
         Voice("en_US-libritts_r-medium#p2", "Libritts R p2 (en-US, medium)", "en-US", 1),
     ]
+
+
+class Session:
+    """The network's inputs, for piper-tts as it is; half a second of a tone comes out."""
+
+    def __init__(self) -> None:
+        self.ids: list[int] = []
+        self.speakers: list[int | None] = []
+
+    def run(self, _names: None, inputs: dict[str, np.ndarray]) -> list[np.ndarray]:
+        self.ids = inputs["input"][0].tolist()
+        self.speakers.append(int(inputs["sid"][0]) if "sid" in inputs else None)
+        return [np.sin(np.arange(RATE_HZ // 2, dtype=np.float32) / 10)[None, None, None]]
+
+
+LETTERS = "^_$ .ˈːaehklnotuyɑəɛɡʊ"
+
+
+@pytest.fixture
+def session(monkeypatch: pytest.MonkeyPatch) -> Session:
+    made = Session()
+    monkeypatch.setattr("myna.engines.piper.onnx_session", lambda *_: made)
+    return made
+
+
+def loaded(folder: Path, espeak: str, speakers: dict[str, int]) -> PiperSynthesizer:
+    about = {
+        **ABOUT,
+        "espeak": {"voice": espeak},
+        "language": {"code": espeak},
+        "num_symbols": len(LETTERS),
+        "num_speakers": max(1, len(speakers)),
+        "speaker_id_map": speakers,
+        "phoneme_id_map": {letter: [number] for number, letter in enumerate(LETTERS)},
+    }
+    (folder / "xx.onnx").write_bytes(b"")
+    (folder / "xx.onnx.json").write_text(json.dumps(about))
+    return PiperSynthesizer.load(folder, "xx", workers=1)
+
+
+@pytest.mark.parametrize(
+    ("espeak", "expected"),
+    [("de", "ɡˈuːtən tˈɑːk."), ("fr", "ɡytˈɛn tˈaɡ."), ("es", "ɡˈuten tˈaɡ.")],
+)
+def test_the_voices_own_language_turns_the_text_into_phonemes(
+    tmp_path: Path, session: Session, espeak: str, expected: str
+) -> None:
+    voice = loaded(tmp_path, espeak, {})
+    assert list(voice.synthesize("Guten Tag.", voice.voices[0], 1.0))
+    said = "".join(LETTERS[number] for number in session.ids).replace("_", "")
+    assert said == f"^{expected}$"
+
+
+def test_each_speaker_of_a_voice_speaks_under_a_name_of_openais(
+    tmp_path: Path, session: Session
+) -> None:
+    voice = loaded(tmp_path, "en-us", {"ann": 0, "bob": 1, "eve": 2})
+    spoken = [voice_named(name, voice) for name in OPENAI_VOICES[:4]]
+    assert [each.id for each in spoken] == ["xx#ann", "xx#bob", "xx#eve", "xx#ann"]
+    for each in (*spoken, voice.voices[0]):
+        assert list(voice.synthesize("Hello.", each, 1.0))
+    assert session.speakers == [0, 1, 2, 0, 0]
 
 
 @pytest.mark.parametrize(

@@ -345,3 +345,40 @@ def test_jobs_of_a_ticket_that_was_cancelled_elsewhere_are_dropped_when_met():
     gone.cancelled = True
     assert queue.take() == []
     assert len(queue) == 0
+
+
+def test_a_live_ticket_goes_before_those_who_came_earlier() -> None:
+    queue = FairQueue[str](batch_limit=1)
+    for number in range(5):
+        queue.put(job(Ticket(), f"clip {number}"))
+    queue.put(job(Ticket(live=True), "live"))
+    assert drain(queue)[0] == ["live"]
+
+
+def test_a_live_ticket_that_comes_back_goes_first_again() -> None:
+    queue = FairQueue[str](batch_limit=1)
+    live = Ticket(live=True)
+    for number in range(10):
+        queue.put(job(live, "live"))
+        assert names(queue.take()) == ["live"]
+        for clip in range(4):
+            queue.put(job(Ticket(), f"clip {number}.{clip}"))
+        drain(queue)
+
+
+def test_a_live_ticket_that_wants_more_than_its_share_starves_nobody() -> None:
+    queue = FairQueue[str](batch_limit=1)
+    live, file = Ticket(live=True), Ticket()
+    for _ in range(100):
+        queue.put(job(live, "live"))
+        queue.put(job(file, "file"))
+    taken = [names(queue.take()) for _ in range(40)]
+    assert taken.count(["file"]) >= 17
+
+
+def test_a_live_ticket_stays_short_however_much_it_has_been_given() -> None:
+    queue = FairQueue[str](batch_limit=1)
+    live = Ticket(live=True)
+    for _ in range(20):
+        queue.put(job(live, "live"))
+        assert queue.take(short_only=True)

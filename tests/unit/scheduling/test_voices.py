@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from types import SimpleNamespace
 from typing import Any, ClassVar
 
@@ -10,12 +9,16 @@ import pytest
 
 from myna.engines.contract import OPENAI_VOICES, Voice
 from myna.errors import BadRequest
-from myna.scheduling.voices import own_voice, voice_named
+from myna.scheduling.voices import give_stand_ins, known_voice, own_voice, voice_named
 
 
-def engine(*ids: str) -> Any:
-    voices: Sequence[Voice] = [Voice(name, f"{name} the voice", "en-US") for name in ids]
-    return SimpleNamespace(voices=voices)
+def engine(*ids: str, speakers: int = 0) -> Any:
+    voices: list[Voice] = [Voice(name, f"{name} the voice", "en-US") for name in ids]
+    voices += [
+        Voice(f"{ids[0]}#{number}", f"Speaker {number}", "en-US", number)
+        for number in range(speakers)
+    ]
+    return SimpleNamespace(voices=voices, stand_ins={})
 
 
 @pytest.mark.parametrize("name", ["af_heart", "AF_Heart", "af_heart the voice"])
@@ -29,6 +32,22 @@ def test_every_openai_voice_is_spoken_by_some_voice():
         given = [voice_named(name, engine(*ids)).id for name in OPENAI_VOICES]
         assert len(set(given)) == min(count, len(OPENAI_VOICES))
         assert set(given) <= set(ids)
+
+
+@pytest.mark.parametrize("speakers", [1, 2, 5, 13, 109])
+def test_speakers_of_one_voice_are_dealt_out_each_once_before_any_comes_again(speakers):
+    """The voice itself is listed besides and speaks as its first speaker, so it is not dealt."""
+    given = [
+        voice_named(name, engine("en_GB-vctk", speakers=speakers)).speaker for name in OPENAI_VOICES
+    ]
+    assert given[: min(speakers, 13)] == list(range(min(speakers, 13)))
+    assert set(given) == set(range(min(speakers, 13)))
+
+
+def test_a_voice_and_its_speakers_go_by_their_ids():
+    several = engine("en_GB-vctk", speakers=3)
+    assert voice_named("en_GB-vctk", several).speaker is None
+    assert voice_named("en_gb-vctk#2", several).speaker == 2
 
 
 def test_an_engines_own_voice_wins_over_the_dealing():
@@ -79,3 +98,48 @@ def test_an_engines_own_are_its_ids_and_its_blends():
     assert own_voice("a+b", Mixer()) == Voice("a+b", "a+b", "en-US")
     assert [own_voice(name, Mixer()) for name in ("Heart", "alloy", "nobody")] == [None] * 3
     assert own_voice("a+b", engine("a", "b")) is None
+
+
+def test_a_known_voice_is_none_where_the_name_means_nothing():
+    assert known_voice("nova", engine("a", "b")) is None
+    assert known_voice("nova", Mixer()) == Mixer.voices[0]
+
+
+# The setting
+
+
+class Own(Mixer):
+    """A mixer whose stand-ins may change."""
+
+    def __init__(self) -> None:
+        self.stand_ins = dict(Mixer.stand_ins)  # type: ignore[misc]
+
+
+def test_the_table_changes_the_names_it_has_and_leaves_the_others():
+    mixer = Own()
+    give_stand_ins([mixer], {"alloy": "AF_Heart", "echo": "af_heart+am_onyx"})
+    meant = {name: voice_named(name, mixer).id for name in ("alloy", "echo", "nova")}
+    assert meant == {"alloy": "af_heart", "echo": "af_heart+am_onyx", "nova": "af_heart"}
+
+
+def test_an_entry_counts_for_each_engine_that_has_the_voice_and_for_no_other():
+    mixer, first, second = Own(), engine("joe", "amy"), engine("amy")
+    give_stand_ins([mixer, first, second], {"alloy": "amy", "nova": "am_onyx"})
+    assert (mixer.stand_ins["alloy"], mixer.stand_ins["nova"]) == ("am_onyx", "am_onyx")
+    assert first.stand_ins == second.stand_ins == {"alloy": "amy"}
+    assert voice_named("alloy", first).id == "amy"
+
+
+@pytest.mark.parametrize(
+    ("table", "said"),
+    [
+        ({"alloy": "af_heart", "aloy": "af_heart"}, "voices: 'aloy' is none of OpenAI's names"),
+        ({"alloy": "af_heart", "onyx": "am_onix"}, "'onyx=am_onix': no model .* has .*'am_onix'"),
+        ({"onyx": "am_onyx+"}, "'onyx=am_onyx.': half a blend"),
+    ],
+)
+def test_what_is_wrong_in_the_table_is_named_and_nothing_is_changed(table, said):
+    mixer = Own()
+    with pytest.raises(ValueError, match=said):
+        give_stand_ins([engine("joe"), mixer], table)
+    assert mixer.stand_ins == Mixer.stand_ins

@@ -148,3 +148,22 @@ def test_a_link_in_a_tarball_is_not_followed(tmp_path):
     with pytest.raises(SourceError, match="no plain file"):
         tarball.open("package/model.bin")
     tarball.close()
+
+
+def test_a_wheel_for_another_machine_is_good_enough_to_be_read(shelf, target):
+    write_wheel(shelf)
+    plain_name = "some_weights-1.0-py3-none-any.whl"
+    foreign = "some_weights-1.0-cp311-cp311-manylinux_2_24_x86_64.manylinux_2_28_x86_64.whl"
+    (shelf / plain_name).rename(shelf / foreign)
+    # As on a Python that the wheel was not built for.
+    script = target.parent / "pip.py"
+    script.write_text(
+        "import subprocess, sys\n"
+        "told = sys.argv[1:]\n"
+        "if not any(each.startswith('--python-version') for each in told):\n"
+        "    told.append('--python-version=3.8')\n"
+        "sys.exit(subprocess.run([sys.executable, '-m', 'pip', *told]).returncode)\n"
+    )
+    archive = Pip((sys.executable, str(script))).fetch("some-weights", "1.0", target)
+    assert archive.open("some_weights/model.bin").read() == b"weights"
+    archive.close()

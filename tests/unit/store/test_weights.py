@@ -9,6 +9,8 @@ from threading import Thread
 import pytest
 
 import myna
+from myna.conversion import CheckpointError
+from myna.store.cards import Card
 from myna.store.hub import Hub
 from myna.store.weights import ModelUnavailable, Weights
 
@@ -390,3 +392,76 @@ def test_two_threads_that_ask_at_once_fetch_once(store, packages, make_card):
         thread.join()
     assert packages.fetched == ["p"]
     assert contents(weights.folder(card)) == FILES
+
+
+def made_card(made: bytes, checkpoint_source: str) -> Card:
+    """A card whose one file the hub has, or that is made from a checkpoint."""
+    return Card.model_validate(
+        {
+            "id": "made",
+            "name": "Made",
+            "task": "diarize",
+            "engine": "diarizer",
+            "licence": "MIT",
+            "languages": ["en"],
+            "sample_rate_hz": 16000,
+            "files": [
+                {
+                    "path": "net.onnx",
+                    "bytes": 9,
+                    "sha256": hashlib.sha256(b"from hub!").hexdigest(),
+                    "sources": ["hf:o/r@v1/net.onnx"],
+                    "made": {
+                        "network": "campplus",
+                        "source": checkpoint_source,
+                        "bytes": len(made),
+                        "sha256": hashlib.sha256(made).hexdigest(),
+                    },
+                }
+            ],
+        }
+    )
+
+
+@pytest.fixture
+def conversions(monkeypatch) -> list[bytes]:
+    """What is converted, by upper case instead of a network."""
+    seen: list[bytes] = []
+
+    def convert(network: str, checkpoint: bytes) -> bytes:
+        seen.append(checkpoint)
+        if not checkpoint.startswith(b"weights"):
+            raise CheckpointError("not the right tensors")
+        return checkpoint.upper()
+
+    monkeypatch.setattr("myna.store.weights.convert", convert)
+    return seen
+
+
+def test_a_file_the_hub_has_is_not_made(store, hub, hub_server, packages, conversions):
+    hub_server.publish("o/r", "net.onnx", b"from hub!")
+    folder = store(hub=hub).ensure(made_card(b"WEIGHTS", "pypi:p==1/w.pt"))
+    assert contents(folder) == {"net.onnx": b"from hub!"}
+    assert conversions == packages.fetched == []
+
+
+def test_a_file_no_source_has_is_made_from_the_checkpoint(store, hub, packages, conversions):
+    packages.packages["p"] = {"w.pt": b"weights"}
+    weights = store(hub=hub)
+    card = made_card(b"WEIGHTS", "pypi:p==1/w.pt")
+    folder = weights.ensure(card)
+    assert contents(folder) == {"net.onnx": b"WEIGHTS"}
+    assert conversions == [b"weights"]
+    assert weights.verify(card) == []
+    assert weights.missing(card) == []
+    weights.ensure(card)
+    assert len(conversions) == 1
+
+
+@pytest.mark.parametrize("checkpoint", [b"weightz", b"garbage"])
+def test_what_is_made_has_to_be_what_the_card_says(store, hub, packages, conversions, checkpoint):
+    packages.packages["p"] = {"w.pt": checkpoint}
+    weights = store(hub=hub)
+    with pytest.raises(ModelUnavailable, match=r"wrong file|not the right tensors"):
+        weights.ensure(made_card(b"WEIGHTS", "pypi:p==1/w.pt"))
+    assert contents(weights.directory / "made") == {}

@@ -14,6 +14,7 @@ from myna.text.formats import (
     done_event,
     encode_json,
     render,
+    segment_event,
 )
 from myna.text.transcript import Segment, TokenLogprob, Transcript, Word
 
@@ -349,3 +350,71 @@ def test_any_transcript_gives_subtitles_with_one_arrow_and_one_gap_for_each_cue(
         times, _, text = cue.partition("\n")
         assert "-->" in times
         assert text.strip()
+
+
+TALK = replace(
+    TRANSCRIPT,
+    segments=(
+        replace(HELLO, speaker="agent"),
+        replace(HELLO, text="  ", speaker="agent"),
+        replace(BYE, speaker="A"),
+    ),
+)
+
+
+def test_diarized_json_has_the_hosted_shape():
+    body = body_of(TALK, "diarized_json", usage="tokens", output_tokens=7)
+    assert list(body) == ["task", "duration", "text", "segments", "usage"]
+    assert (body["task"], body["duration"]) == ("transcribe", 8.47)
+    assert body["segments"] == [
+        {
+            "type": "transcript.text.segment",
+            "id": "seg_001",
+            "start": 0.0,
+            "end": 2.5,
+            "text": "Hello, world.",
+            "speaker": "agent",
+        },
+        {
+            "type": "transcript.text.segment",
+            "id": "seg_002",
+            "start": 3661.0,
+            "end": 3663.0,
+            "text": "Good bye.",
+            "speaker": "A",
+        },
+    ]
+    assert body["usage"]["output_tokens"] == 7
+
+
+def test_silence_in_diarized_json_is_no_segments():
+    body = body_of(SILENCE, "diarized_json")
+    assert (body["text"], body["segments"]) == ("", [])
+    assert body["usage"] == {"type": "duration", "seconds": 10}
+
+
+def test_an_event_of_a_segment_is_the_segment():
+    said = body_of(TALK, "diarized_json")["segments"][0]
+    assert segment_event(1, TALK.segments[0]) == said
+    assert delta_event("Hello", segment_id="seg_001")["segment_id"] == "seg_001"
+
+
+def test_labels_name_the_speaker_of_every_cue():
+    srt = render(TALK, "srt", labels=True).body.decode()
+    assert "\nagent: Hello, world.\n" in srt
+    assert "\nA: Good bye.\n" in srt
+    assert "\nagent: Hello, world.\n" in render(TALK, "vtt", labels=True).body.decode()
+    assert "agent" not in render(TALK, "srt").body.decode()
+
+
+def test_labels_in_text_name_each_speakers_part():
+    twice = replace(TALK, segments=(TALK.segments[0], *TALK.segments))
+    text = render(twice, "text", labels=True).body.decode()
+    assert text == "agent: Hello, world. Hello, world.\nA: Good bye.\n"
+    assert render(SILENCE, "text", labels=True).body == b"\n"
+
+
+def test_a_name_cannot_end_a_cue():
+    named = replace(TALK, segments=(replace(HELLO, speaker="x --> y"),))
+    body = render(named, "srt", labels=True).body.decode()
+    assert body.count("-->") == 1

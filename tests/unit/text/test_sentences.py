@@ -8,7 +8,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from myna.text.sentences import FIRST_CHARS, MAX_CHARS, pieces, speakable
+from myna.text.sentences import FIRST_CHARS, MAX_CHARS, cuts, pieces, speakable
 
 
 def uncut(text: str) -> list[str]:
@@ -185,10 +185,49 @@ def test_a_first_clause_too_short_to_stand_alone_is_not_cut_off() -> None:
     assert list(pieces(text)) == [text]
 
 
-def test_a_sentence_without_marks_stays_whole_up_to_the_greatest_size() -> None:
-    text = ("word " * 50).strip() + "."
-    assert len(text) > FIRST_CHARS
+def test_a_sentence_without_marks_stays_whole_up_to_half_as_long_again() -> None:
+    text = ("word " * 18).strip() + "."
+    assert FIRST_CHARS < len(text) <= 3 * FIRST_CHARS / 2
     assert list(pieces(text)) == [text]
+
+
+UNBROKEN = (
+    "after the long winter the farmers went back to the fields and found that the river had "
+    "carried away the old bridge so they gathered wood from the forest and began to build another "
+    "one while their children brought bread and cheese from the village and sang songs about the "
+    "spring and the birds that return from the south when the snow is gone"
+)
+
+
+@pytest.mark.parametrize("first_chars", [36, 60, 100])
+def test_without_marks_the_first_piece_is_cut_before_a_word_that_joins(first_chars: int) -> None:
+    found = list(pieces(UNBROKEN, first_chars=first_chars))
+    assert len(found[0]) <= 5 * first_chars / 4
+    assert found[1].split()[0] in {"to", "and", "that", "so", "from", "while"}
+
+
+def test_without_a_word_that_joins_no_article_is_parted_from_its_noun() -> None:
+    text = "nobody here knows the old woman who sold the flowers every single summer morning again"
+    assert next(pieces(text, first_chars=18)) == "nobody here knows"
+
+
+@pytest.mark.parametrize("text", [UNBROKEN, "word " * 200, "x" * 700, "散步" * 200, "ก" * 700])
+@pytest.mark.parametrize("first_chars", [24, 36, 60])
+def test_without_marks_pieces_grow_no_faster_than_with_them(text: str, first_chars: int) -> None:
+    said = 0
+    for piece in pieces(text, first_chars=first_chars):
+        assert len(piece) <= 3 * max(first_chars, 2 * said) / 2
+        said += len(piece) + 1
+
+
+def test_only_what_is_cut_inside_a_sentence_goes_on() -> None:
+    text = f"It was late. {UNBROKEN}, as they say.\nThe end"
+    found = list(cuts(text))
+    assert [piece.said for piece in found if not piece.goes_on] == [
+        piece.text for piece in found if piece.text[-1] in ".,d" and piece.text[-2:] != "nd"
+    ] + ["The end"]
+    assert all(piece.said == f"{piece.text}," for piece in found if piece.goes_on)
+    assert any(piece.goes_on for piece in found)
 
 
 def test_later_pieces_grow_and_hold_whole_sentences() -> None:
@@ -223,7 +262,8 @@ def test_a_sentence_beyond_the_greatest_size_is_cut_at_white_space() -> None:
 
 
 def test_what_has_no_white_space_at_all_is_cut_to_size() -> None:
-    assert [len(piece) for piece in pieces("x" * 700)] == [300, 300, 100]
+    found = list(pieces("x" * 1000))
+    assert [len(piece) for piece in found[2:]] == [300, 300, 220]
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ What the weights are in proportion to each other counts, not what they come to.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from math import fsum
 
@@ -46,10 +46,11 @@ def is_blend(name: str) -> bool:
     return any(char in _SIGNS for char in name)
 
 
-def parts_of(name: str, find: Callable[[str], str | None]) -> tuple[Part, ...]:
+def parts_of(name: str, find: Callable[[str], Iterable[Part] | None]) -> tuple[Part, ...]:
     """The parts of a blend, in the order they are written; a voice named twice counts twice.
 
-    `find` gives the id of the voice that a part's name means, or None. Raises BlendError.
+    `find` gives the voice that a part's name means, or the parts of the blend that it means, or
+    None. Raises BlendError.
     """
     written = name.split("+")
     if len(written) > MOST_PARTS:
@@ -62,14 +63,15 @@ def parts_of(name: str, find: Callable[[str], str | None]) -> tuple[Part, ...]:
                 f"'{text.strip()}' is no part of a blend; write it as in "
                 "'af_heart+am_onyx', 'af_heart(2)+am_onyx(1)' or 'af_heart*0.7+am_onyx*0.3'"
             )
-        voice = find(part["name"].lower())
-        if voice is None:
+        meant = find(part["name"].lower())
+        if meant is None:
             raise BlendError(
                 f"there is no voice '{part['name']}' to blend; GET /v1/audio/voices lists them"
             )
         weight = float(part["inside"] or part["behind"] or 1)
         if not weight:
             raise BlendError(f"the weight of '{part['name']}' must be more than 0")
-        weights[voice] = weights.get(voice, 0.0) + weight
+        for one in meant:
+            weights[one.voice] = weights.get(one.voice, 0.0) + weight * one.share
     whole = fsum(weights.values())
     return tuple(Part(voice, weight / whole) for voice, weight in weights.items())

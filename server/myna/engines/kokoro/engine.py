@@ -26,7 +26,14 @@ from myna.engines.kokoro.blends import BlendError, Part, is_blend, parts_of
 from myna.engines.kokoro.edges import trimmed
 from myna.engines.kokoro.model import load_model
 from myna.engines.kokoro.phonemes import ESPEAK_VOICES, runs
-from myna.engines.kokoro.voices import Style, styles_of, voices_in
+from myna.engines.kokoro.voices import (
+    SHAPE,
+    Style,
+    TableVoice,
+    read_table,
+    styles_of,
+    voices_in,
+)
 from myna.errors import BadRequest, EngineFailure, MynaError
 
 MOST_PHONEMES = 510
@@ -53,9 +60,11 @@ _KANJI = re.compile("[\u3400-\u9fff\uf900-\ufaff]+")
 
 
 class KokoroSynthesizer:
-    """Kokoro with its voices. A `Synthesizer`, and a `VoiceMixer`."""
+    """Kokoro with its voices. A `Synthesizer`, a `VoiceMixer`, and a `VoiceReader`."""
 
     kind = "kokoro"
+    first_chars = 36
+    clones = False
 
     def __init__(
         self,
@@ -67,11 +76,11 @@ class KokoroSynthesizer:
         stand_ins: Mapping[str, str] | None = None,
         workers: int = 1,
     ) -> None:
-        """`styles` has each voice's by its id; `stand_ins`, a voice's id by OpenAI's name."""
+        """`styles` has each voice's by its id; `stand_ins`, a voice or blend by OpenAI's name."""
         self.name = name
         self.sample_rate_hz = model.sample_rate_hz
         self.voices = voices
-        self.stand_ins = dict(stand_ins or {})
+        self.stand_ins: Mapping[str, str] = dict(stand_ins or {})
         self.workers = workers
         self._model: Model | None = model
         self._styles = styles
@@ -118,6 +127,25 @@ class KokoroSynthesizer:
         mixed = "+".join(f"{part.voice}*{part.share:.6g}" for part in parts)
         return Voice(mixed, mixed, self._by_id[parts[0].voice].language)
 
+    def read_voice(self, file: bytes, about: Voice) -> Voice:
+        """The voice of a voice file (see `voices.read_table`). Raises BadRequest."""
+        if about.language not in ESPEAK_VOICES:
+            raise BadRequest(
+                f"Invalid 'language': Kokoro does not speak '{about.language}'; use one of "
+                f"{', '.join(ESPEAK_VOICES)}.",
+                param="language",
+            )
+        try:
+            table = read_table(file)
+        except ValueError as error:
+            raise BadRequest(
+                f"This is no Kokoro voice file: {error}. Send the voice's table of float32, shape "
+                f"{SHAPE}, as NumPy's .npy or as its bare bytes.",
+                param="voice_file",
+                code="invalid_value",
+            ) from error
+        return TableVoice(about.id, about.name, about.language, table=table)
+
     def synthesize(self, text: str, voice: Voice, speed: float) -> Iterator[Samples]:
         """Blocks of samples, two a run: what is said, and the pause after it.
 
@@ -158,12 +186,17 @@ class KokoroSynthesizer:
         except BlendError as error:
             raise BadRequest(f"Invalid 'voice': {error}.", param="voice") from error
 
-    def _known(self, name: str) -> str | None:
-        voice = self._by_id.get(self.stand_ins.get(name, name).lower())
-        return voice.id if voice else None
+    def _known(self, name: str) -> tuple[Part, ...] | None:
+        meant = self.stand_ins.get(name, name).lower()
+        if meant != name and is_blend(meant):
+            return self._parts(meant)
+        voice = self._by_id.get(meant)
+        return (Part(voice.id, 1.0),) if voice else None
 
     def _style(self, voice: Voice, phonemes: int) -> Style:
         """Shape (1, 256): the row for so many phonemes, mixed where the voice is a blend."""
+        if isinstance(voice, TableVoice):
+            return voice.table[phonemes - 1]
         row = np.zeros((1, 256), np.float32)
         for part in self._parts(voice.id):
             row += np.float32(part.share) * self._styles[part.voice][phonemes - 1]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Generator, Hashable, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from threading import Lock
 
@@ -294,6 +294,8 @@ class WhisperTranscriber:
         )
 
     def _judge(self, job: WindowJob, work: _Work, attempt: Attempt) -> Attempt | WindowJob:
+        if job.options.draft:
+            return attempt if attempt.good else replace(attempt, tokens=(), text="")
         work.attempts.append(attempt)
         step = next_step(attempt, job.options.temperature)
         if step is None:

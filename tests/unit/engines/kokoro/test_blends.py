@@ -6,9 +6,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from myna.engines.kokoro.blends import MOST_PARTS, BlendError, is_blend, parts_of
+from myna.engines.kokoro.blends import MOST_PARTS, BlendError, Part, is_blend, parts_of
 
-KNOWN = {"af_heart": "af_heart", "am_onyx": "am_onyx", "bm_fable": "bm_fable", "onyx": "am_onyx"}
+VOICES = ("af_heart", "am_onyx", "bm_fable")
+KNOWN = {voice: (Part(voice, 1.0),) for voice in VOICES} | {
+    "onyx": (Part("am_onyx", 1.0),),
+    "duo": (Part("af_heart", 0.75), Part("bm_fable", 0.25)),
+}
 
 
 def shares(name: str) -> dict[str, float]:
@@ -26,6 +30,8 @@ def shares(name: str) -> dict[str, float]:
         ("AF_Heart + AM_Onyx + BM_Fable", {"af_heart": 1 / 3, "am_onyx": 1 / 3, "bm_fable": 1 / 3}),
         ("af_heart+onyx", {"af_heart": 1 / 2, "am_onyx": 1 / 2}),
         ("af_heart+am_onyx+onyx", {"af_heart": 1 / 3, "am_onyx": 2 / 3}),
+        ("am_onyx+duo", {"am_onyx": 1 / 2, "af_heart": 3 / 8, "bm_fable": 1 / 8}),
+        ("duo(2)+bm_fable", {"af_heart": 1 / 2, "bm_fable": 1 / 2}),
         ("af_heart(3)", {"af_heart": 1.0}),
         ("af_heart", {"af_heart": 1.0}),
     ],

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from myna.engines.contract import Synthesizer, Voice, VoiceMixer
+from myna.engines.contract import Synthesizer, Voice, VoiceMixer, VoiceReader
 from myna.engines.kokoro import KokoroSynthesizer
 from myna.engines.kokoro.edges import MARGIN_S
 from myna.engines.kokoro.engine import (
@@ -194,6 +194,54 @@ def test_a_wrong_blend_is_a_bad_request_for_the_voice(
     with pytest.raises(BadRequest, match="Invalid 'voice'") as refused:
         synthesizer.blend(name)
     assert refused.value.param == "voice"
+
+
+def test_a_stand_in_that_is_a_blend_can_be_part_of_another(
+    synthesizer: KokoroSynthesizer, model: LetterModel
+) -> None:
+    synthesizer.stand_ins = {"alloy": "af_heart*0.5+am_onyx*0.5"}
+    mixed = synthesizer.blend("alloy+am_onyx")
+    assert mixed is not None
+    assert mixed.id == "af_heart*0.25+am_onyx*0.75"
+
+
+# Voices of the user's
+
+
+def table_of(value: float) -> bytes:
+    return np.full(SHAPE, value, "<f4").tobytes()
+
+
+def test_it_reads_voices_of_the_users_and_clones_none(synthesizer: KokoroSynthesizer) -> None:
+    taken: Synthesizer = synthesizer
+    assert isinstance(taken, VoiceReader)
+    assert not taken.clones
+
+
+def test_a_voice_of_the_users_speaks_with_its_table_in_its_language(
+    synthesizer: KokoroSynthesizer, model: LetterModel
+) -> None:
+    voice = synthesizer.read_voice(table_of(0.5), Voice("voice_1", "Ann", "fr-FR"))
+    assert (voice.id, voice.name, voice.language) == ("voice_1", "Ann", "fr-FR")
+    list(synthesizer.synthesize("seven c", voice, 1.0))
+    assert model.spoken[0][1].shape == (1, 256)
+    assert (model.spoken[0][1] == 0.5).all()
+    assert model.languages == ["fr-FR"]
+
+
+@pytest.mark.parametrize(
+    ("file", "language", "param", "hint"),
+    [
+        (b"noise", "en-US", "voice_file", r"\(510, 1, 256\)"),
+        (table_of(0.5), "de-DE", "language", "use one of en-US"),
+    ],
+)
+def test_a_wrong_voice_file_and_a_language_it_does_not_speak_are_bad_requests(
+    synthesizer: KokoroSynthesizer, file: bytes, language: str, param: str, hint: str
+) -> None:
+    with pytest.raises(BadRequest, match=hint) as refused:
+        synthesizer.read_voice(file, Voice("voice_1", "Ann", language))
+    assert refused.value.param == param
 
 
 # Failures

@@ -1,0 +1,122 @@
+"""Who speaks a request: the model and voice that its `model` and `voice` mean."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from myna.api.context import Context
+from myna.api.keeping import kept
+from myna.api.names import TTS_1_VOICES, TTS_NAMES
+from myna.engines.contract import OPENAI_VOICES, Synthesizer, Voice, VoiceMixer, VoiceReader
+from myna.errors import BadRequest, EngineFailure
+from myna.scheduling.casting import Role, Speaker, role_of
+from myna.scheduling.voices import own_voice
+from myna.store.custom_voices import CustomVoice, CustomVoices
+from myna.text.languages import base_language
+from myna.text.scripts import written_languages
+
+CUSTOM = "voice_"
+"""How ids of custom voices begin, here and in the hosted API."""
+
+
+async def cast(shared: Context, model: str, name: str) -> Role:
+    """Who speaks under a voice's name where the request names that model.
+
+    Raises:
+        BadRequest: a custom voice or a blend that is not there; in strict mode also a voice that
+            the hosted model lacks.
+        ModelNotFound: see `Residents.speaker`.
+    """
+    strict = shared.settings.strict
+    residents = shared.loaded()
+    chosen = residents.speaker(model, strict=strict)
+    others = _understudies(model, chosen, residents.tts.residents)
+    if name.lower().startswith(CUSTOM):
+        return await kept(lambda: _custom(shared.custom, name.lower(), chosen, others))
+    if strict:
+        _refuse_unhosted(name, model, [chosen, *others])
+    return role_of(name, chosen, others) or Role(chosen, chosen.service.engine.voices[0])
+
+
+def refuse_unspoken(text: str, shared: Context) -> None:
+    """Where the setting says so, raise BadRequest for a text in a language that no voice speaks."""
+    if shared.settings.unspoken_language == "default":
+        return
+    written = written_languages(text)
+    spoken = {
+        base_language(voice.language)
+        for speaker in shared.loaded().tts.residents
+        for voice in speaker.service.engine.voices
+    }
+    if written and not written & spoken:
+        raise BadRequest(
+            "Invalid 'input': by its script it is in none of the languages that voices are loaded "
+            f"for, which are {', '.join(sorted(spoken))}; write it in one of them, or load a voice "
+            f"for {' or '.join(sorted(written))} (setting tts).",
+            param="input",
+            code="unsupported_language",
+        )
+
+
+def _custom_voice(id_: str, about: CustomVoice, custom: CustomVoices, engine: Synthesizer) -> Voice:
+    """A custom voice as the engine speaks it; reads from disk.
+
+    Raises:
+        BadRequest: a voice of its blend is not loaded, or it was deleted meanwhile.
+        EngineFailure: its file is damaged.
+    """
+    if about.blend is not None and isinstance(engine, VoiceMixer):
+        mixed = own_voice(about.blend, engine)
+        if mixed is not None:
+            return mixed
+    elif isinstance(engine, VoiceReader):
+        file = custom.voices.file(id_)
+        if file is None:
+            raise _unknown(id_)
+        try:
+            return engine.read_voice(file, Voice(id_, about.name, about.language))
+        except BadRequest as error:  # it was read when it was created
+            raise EngineFailure(f"the voice {id_} is damaged: {error.message}") from error
+    raise EngineFailure(f"the engine {engine.kind} does not speak the voice {id_}")
+
+
+def _custom(custom: CustomVoices, id_: str, chosen: Speaker, others: Sequence[Speaker]) -> Role:
+    about = custom.voices.find(id_)
+    if about is None:
+        raise _unknown(id_)
+    for speaker in (chosen, *others):
+        engine = speaker.service.engine
+        if engine.kind == about.engine:
+            return Role(speaker, _custom_voice(id_, about, custom, engine))
+    raise BadRequest(
+        f"Invalid 'voice': '{id_}' is a voice for {about.engine}, which the model {chosen.id} is "
+        "not; name a model of that engine (GET /v1/audio/voices lists them).",
+        param="voice",
+    )
+
+
+def _unknown(id_: str) -> BadRequest:
+    return BadRequest(
+        f"Invalid 'voice': there is no custom voice '{id_[:80]}' here; GET /v1/audio/voices lists "
+        "what there is.",
+        param="voice",
+    )
+
+
+def _understudies(model: str, chosen: Speaker, speakers: Sequence[Speaker]) -> list[Speaker]:
+    """Who may step in: nobody where the request names a model of this server itself."""
+    own = {name.lower() for name in (chosen.id, *chosen.aliases)}
+    if model.lower() in own:
+        return []
+    return [speaker for speaker in speakers if speaker is not chosen]
+
+
+def _refuse_unhosted(name: str, model: str, speakers: Sequence[Speaker]) -> None:
+    hosted = TTS_1_VOICES if model.startswith("tts-1") and model in TTS_NAMES else OPENAI_VOICES
+    if name in hosted or any(own_voice(name, one.service.engine) for one in speakers):
+        return
+    raise BadRequest(
+        f"Invalid 'voice': '{name}' is not a voice of this model; use one of "
+        f"{', '.join(sorted(hosted))}; GET /v1/audio/voices lists the engine's own.",
+        param="voice",
+    )

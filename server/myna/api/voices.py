@@ -1,0 +1,152 @@
+"""/audio/voices: what this server speaks with, and the voices that clients make."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fastapi import APIRouter, Request
+from starlette.responses import Response
+
+from myna.api import voice_form
+from myna.api.context import context
+from myna.api.keeping import form_of, full, kept, named
+from myna.api.responses import json_response
+from myna.engines.contract import OPENAI_VOICES, Voice
+from myna.errors import BadRequest, NotFound
+from myna.scheduling.casting import Role, Speaker, role_of
+from myna.store.custom_voices import ConsentMissing, CustomVoice, CustomVoices, Full
+from myna.text.samples import sample
+
+router = APIRouter(tags=["voices"])
+
+
+@router.get("/audio/voices", summary="Voices; no key needed")
+async def voices(request: Request) -> Response:
+    """OpenAI's names first, as the default model speaks them, then the engines' own, then those
+    that clients made, the newest first."""
+    shared = context(request)
+    speakers = shared.loaded().tts.residents
+
+    def listed() -> list[dict[str, Any]]:
+        return [*_hosted(speakers), *_own(speakers), *_made(speakers, shared.custom)]
+
+    return json_response({"voices": await kept(listed)})
+
+
+def _hosted(speakers: tuple[Speaker, ...]) -> list[dict[str, Any]]:
+    cast = [(name, role_of(name, speakers[0], speakers[1:])) for name in OPENAI_VOICES if speakers]
+    return [_entry(name, name.capitalize(), role) for name, role in cast if role is not None]
+
+
+def _own(speakers: tuple[Speaker, ...]) -> list[dict[str, Any]]:
+    return [
+        _entry(voice.id, voice.name, Role(speaker, voice))
+        for speaker in speakers
+        for voice in speaker.service.engine.voices
+        if voice.id not in OPENAI_VOICES
+    ]
+
+
+def _made(speakers: tuple[Speaker, ...], custom: CustomVoices) -> list[dict[str, Any]]:
+    """Those that a loaded engine speaks."""
+    by_engine = {speaker.service.engine.kind: speaker for speaker in reversed(speakers)}
+    found: list[dict[str, Any]] = []
+    for id_ in custom.voices.ids():
+        about = custom.voices.find(id_)
+        speaker = by_engine.get(about.engine) if about else None
+        if about and speaker:
+            voice = Voice(id_, about.name, about.language)
+            found.append(_entry(id_, about.name, Role(speaker, voice)) | {"custom": True})
+    return found
+
+
+def _entry(id_: str, name: str, role: Role) -> dict[str, Any]:
+    return {
+        "id": id_,
+        "name": name,
+        "language": role.voice.language,
+        "model": role.speaker.id,
+        "engine": role.speaker.service.engine.kind,
+        "sample": sample(role.voice.language),
+    }
+
+
+@router.post("/audio/voices", summary="Make a voice")
+async def create(request: Request) -> Response:
+    """A form; see `voice_form`."""
+    shared = context(request)
+    engines = [speaker.service.engine for speaker in shared.loaded().tts.residents]
+    async with await form_of(request, shared) as form:
+        asked = voice_form.read(form)
+
+        def add() -> tuple[str, CustomVoice]:
+            voice, file = voice_form.made(asked, engines)
+            return shared.custom.add_voice(voice, file), voice
+
+        try:
+            return json_response(_object(*await kept(add)))
+        except Full:
+            raise full("custom voices", shared.settings.max_custom_voices) from None
+        except ConsentMissing:
+            raise BadRequest(
+                f"Invalid 'consent': there is no consent '{(asked.consent or '')[:80]}'; "
+                "GET /v1/audio/voice_consents lists what there is.",
+                param="consent",
+                code="invalid_value",
+            ) from None
+
+
+@router.get("/audio/voices/{voice}", summary="One custom voice")
+async def retrieve(request: Request, voice: str) -> Response:
+    """As it was answered when it was made."""
+    custom = context(request).custom
+    return json_response(_object(voice, await kept(lambda: _found(custom, voice))))
+
+
+@router.post("/audio/voices/{voice}", summary="Rename a custom voice")
+async def rename(request: Request, voice: str) -> Response:
+    """JSON or a form with `name`."""
+    shared = context(request)
+    async with await form_of(request, shared) as form:
+        name = named(form)
+
+    def change() -> CustomVoice:
+        renamed = _found(shared.custom, voice).model_copy(update={"name": name})
+        if not shared.custom.voices.change(voice, renamed):
+            raise _unknown(voice)
+        return renamed
+
+    return json_response(_object(voice, await kept(change)))
+
+
+@router.delete("/audio/voices/{voice}", summary="Delete a custom voice")
+async def delete(request: Request, voice: str) -> Response:
+    """What is being spoken with it is spoken to its end. Its consent stays."""
+    custom = context(request).custom
+    if not await kept(lambda: custom.voices.delete(voice)):
+        raise _unknown(voice)
+    return json_response({"id": voice, "object": "audio.voice.deleted", "deleted": True})
+
+
+def _found(custom: CustomVoices, id_: str) -> CustomVoice:
+    voice = custom.voices.find(id_)
+    if voice is None:
+        raise _unknown(id_)
+    return voice
+
+
+def _unknown(id_: str) -> NotFound:
+    return NotFound(f"No custom voice found with id '{id_[:80]}'.", param="voice_id")
+
+
+def _object(id_: str, voice: CustomVoice) -> dict[str, Any]:
+    found: dict[str, Any] = {
+        "object": "audio.voice",
+        "id": id_,
+        "name": voice.name,
+        "created_at": voice.created_at,
+        "type": voice.type,
+        "language": voice.language,
+        "engine": voice.engine,
+    }
+    return found if voice.blend is None else {**found, "prompt": voice.blend}

@@ -1,0 +1,79 @@
+"""WebSockets as uvicorn serves them, with an end that comes whatever the client does."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
+
+if TYPE_CHECKING:
+    from uvicorn._types import ASGISendEvent
+
+MOST_MESSAGE_BYTES = 16 * 1024 * 1024
+"""15 MiB of base64, as hosted, and the JSON around it; a larger message closes with code 1009."""
+_LINGER_S = 1.0
+"""How long a client that broke the protocol has to read so."""
+_LEAVE_S = 5.0
+"""How long a client has to read what is left for it."""
+
+
+class Socket(WebSocketsSansIOProtocol):
+    """Closing a connection waits until everything is written; one whose client does not read would
+    stay for ever."""
+
+    _broken = False
+    """The client broke the protocol."""
+    _deadline: asyncio.TimerHandle | None = None
+
+    def data_received(self, data: bytes) -> None:
+        """Bytes from the client."""
+        if not self._broken:
+            super().data_received(data)
+
+    def send_receive_event_to_app(self) -> None:
+        """A message is complete."""
+        try:
+            if self.curr_msg_data_type == "text":
+                self.frames = [b"".join(self.frames)]
+                self.frames[0].decode()
+        except UnicodeDecodeError:
+            self.frames = []
+            self.conn.send_close(1007, "not UTF-8")
+            self.handle_parser_exception()
+        else:
+            super().send_receive_event_to_app()
+
+    def handle_parser_exception(self) -> None:
+        """The client broke the protocol. It is told why, and what it goes on to write is dropped
+        for a moment: closing at once would reset the connection before it has read that."""
+        self._broken = True
+        self.close_timer = self.loop.call_later(_LINGER_S, self.transport.close)
+        closing = self.conn.close_sent
+        code = closing.code if closing is not None else 1002
+        self.queue.put_nowait({"type": "websocket.disconnect", "code": code})
+        self.transport.write(b"".join(self.conn.data_to_send()))
+        self.close_sent = True
+        self.stop_keepalive()
+        if self.read_paused:
+            self.read_paused = False
+            self.transport.resume_reading()
+
+    async def send(self, message: ASGISendEvent) -> None:
+        """Send an event of the app's; a refusal completes the handshake as well."""
+        await super().send(message)
+        if message["type"] == "websocket.http.response.body" and not message.get("more_body"):
+            self.handshake_complete = True
+
+    def on_task_complete(self, task: asyncio.Task[None]) -> None:
+        """The app is done with the connection."""
+        super().on_task_complete(task)
+        if not self.disconnected:
+            self._deadline = self.loop.call_later(_LEAVE_S, self.transport.abort)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """The connection is gone."""
+        super().connection_lost(exc)
+        if self._deadline is not None:
+            self._deadline.cancel()
+            self._deadline = None

@@ -1,0 +1,167 @@
+"""Live speech with real models: what Piper says is what a session writes down."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import itertools
+import json
+from concurrent.futures import ThreadPoolExecutor
+
+import jiwer
+import numpy as np
+import pytest
+from whisper_normalizer.english import EnglishTextNormalizer
+
+from myna.audio.g711 import expand
+from myna.audio.resample import Resampler
+from myna.loading import Loader
+from myna.planning import plan
+from myna.realtime.configuration import Configuration
+from myna.realtime.connection import Connection
+from myna.realtime.habits import Habits
+from myna.realtime.session import Session
+from myna.scheduling.speaking import Utterance
+from myna.scheduling.voices import voice_named
+from myna.settings import Settings
+
+pytestmark = pytest.mark.models
+
+RATE_HZ = 24_000
+SENTENCE = "Please send the report to the office before nine o'clock tomorrow morning."
+PASSAGE = (
+    "She bought three apples, two oranges and a loaf of bread at the market.",
+    "Our train leaves from platform seven in about twenty minutes.",
+    "They walked along the beach and watched the sun go down.",
+)
+ITEM = "conversation.item.input_audio_transcription"
+
+
+@pytest.fixture(scope="module")
+def residents():
+    settings = Settings(offline=True)
+    models = plan(settings)
+    with ThreadPoolExecutor(models.front_threads) as threads:
+        loaded = Loader(settings, models, threads).load()
+        yield loaded
+        loaded.close()
+
+
+@pytest.fixture(scope="module")
+def said(residents):
+    """`said(text)`: 24 kHz, 16 bits, with a second of silence behind it."""
+
+    async def speak(text):
+        service = residents.tts.residents[0].service
+        utterance = Utterance(text, voice_named("alloy", service.engine), 1.0, "pcm")
+        return b"".join([part.data async for part in service.speak(utterance)])
+
+    return lambda text: asyncio.run(speak(text)) + bytes(2 * RATE_HZ)
+
+
+class Speaker:
+    """A client that sends audio, 100 ms at a time, and waits for as many turns as it has."""
+
+    def __init__(self, data, pace, turns, session):
+        self.data, self.pace, self.turns, self.session = data, pace, turns, session
+        self.events = []
+        self.done = asyncio.Event()
+        self.coming = self.messages()
+
+    async def messages(self):
+        if self.session is not None:
+            yield {"type": "session.update", "session": self.session}
+        for at in range(0, len(self.data), 4800):
+            audio = base64.b64encode(self.data[at : at + 4800]).decode()
+            yield {"type": "input_audio_buffer.append", "audio": audio}
+            await asyncio.sleep(0.1 / self.pace if self.pace else 0)
+        if self.session is not None:
+            yield {"type": "input_audio_buffer.commit"}
+        await self.done.wait()
+
+    async def receive(self):
+        return json.dumps(message) if (message := await anext(self.coming, None)) else None
+
+    async def send(self, text):
+        self.events.append(json.loads(text))
+        if len([one for one in self.events if one["type"] == f"{ITEM}.completed"]) == self.turns:
+            self.done.set()
+
+
+def talk(residents, data, *, pace=None, clients=1, turns=1, session=None):
+    """The events that each client gets for the audio. `pace` is how many times faster than life it
+    comes; without one, at once."""
+
+    async def one(threads):
+        service = residents.stt.residents[0].service.on(threads)
+        habits = Habits(lambda _: service, lambda _: True, lambda _: False)
+        speaker = Speaker(data, pace, turns, session)
+        talking = Session(habits, Configuration())
+        await Connection(talking, speaker.receive, speaker.send, threads=threads).run()
+        return speaker.events
+
+    async def everybody():
+        with ThreadPoolExecutor(2) as threads:
+            async with asyncio.timeout(240):
+                return await asyncio.gather(*(one(threads) for _ in range(clients)))
+
+    return asyncio.run(everybody())
+
+
+def assert_said(text, events):
+    """The words are right but for one in ten, and what was shown was never taken back."""
+    completed = [event for event in events if event["type"] == f"{ITEM}.completed"]
+    heard = " ".join(event["transcript"] for event in completed)
+    normal = EnglishTextNormalizer()
+    assert jiwer.wer(normal(text), normal(heard)) <= 0.1, heard
+    for event in completed:
+        deltas = [e["delta"] for e in events if "delta" in e and e["item_id"] == event["item_id"]]
+        assert "".join(deltas) == event["transcript"]
+    assert not [event for event in events if event["type"] == "error"]
+
+
+def test_speech_at_its_own_pace_is_written_down_while_it_is_spoken(residents, said):
+    (events,) = talk(residents, said(SENTENCE), pace=1)
+    assert_said(SENTENCE, events)
+    kinds = [event["type"] for event in events]
+    assert kinds.index(f"{ITEM}.delta") < kinds.index("input_audio_buffer.speech_stopped")
+
+
+def test_speech_that_comes_at_once_is_too(residents, said):
+    (events,) = talk(residents, b"".join(map(said, PASSAGE)), turns=3)
+    assert_said(" ".join(PASSAGE), events)
+
+
+def test_what_the_client_commits_is_written_down_as_one(residents, said):
+    turns = {"audio": {"input": {"turn_detection": None, "transcription": {"language": "en"}}}}
+    (events,) = talk(residents, b"".join(map(said, PASSAGE)), session=turns)
+    assert_said(" ".join(PASSAGE), events)
+
+
+def test_telephone_speech_is_written_down(residents, said):
+    """Mu-law at 8 kHz, each sample the nearest of its 256."""
+    resampler = Resampler(RATE_HZ, 8000)
+    samples = np.frombuffer(said(SENTENCE), np.int16).astype(np.float32) / 32768
+    slow = np.concatenate([resampler.push(samples), resampler.flush()])
+    levels = expand(bytes(range(256)), "mu")
+    order = np.argsort(levels, kind="stable")
+    between = (levels[order][1:] + levels[order][:-1]) / 2
+    data = order[np.searchsorted(between, slow)].astype(np.uint8).tobytes()
+    session = {"audio": {"input": {"format": {"type": "audio/pcmu"}, "turn_detection": None}}}
+    (events,) = talk(residents, data, session=session)
+    assert_said(SENTENCE, events)
+
+
+def test_four_people_speak_at_the_same_time_and_none_is_starved(residents, said):
+    everybody = talk(residents, said(SENTENCE), pace=1, clients=4)
+    assert len(everybody) == 4
+    for events in everybody:
+        assert_said(SENTENCE, events)
+
+
+def test_nothing_is_written_down_where_nobody_speaks(residents):
+    noise = np.random.default_rng(0).normal(0, 30, 10 * RATE_HZ).astype("<i2").tobytes()
+    session = {"audio": {"input": {"turn_detection": None}}}
+    (events,) = talk(residents, noise, session=session)
+    assert events[-1]["transcript"] == ""
+    assert [a for a, b in itertools.pairwise(events) if a == b] == []

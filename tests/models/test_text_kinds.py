@@ -1,0 +1,76 @@
+"""Texts of every kind are heard as they should be said, through both engines.
+
+One sentence of each kind here; `make bench ARGS="--only speech-text"` has all of them.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import tempfile
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from hearing import Sentence, compared, sentences
+
+from myna.audio.windows import Cutting
+from myna.engines.contract import DecodingOptions
+from myna.loading import Loader
+from myna.planning import plan
+from myna.scheduling.residents import Residents
+from myna.scheduling.speaking import Utterance
+from myna.scheduling.voices import voice_named
+from myna.settings import Settings
+
+pytestmark = pytest.mark.models
+
+ENGINES = ("piper-en_US-joe-medium", "kokoro-v1.0")
+SAMPLE = list({sentence.kind: sentence for sentence in reversed(sentences())}.values())
+MOST_WRONG = 0.06
+
+
+@pytest.fixture(scope="module")
+def residents():
+    settings = Settings(offline=True, tts=ENGINES)
+    models = plan(settings)
+    with ThreadPoolExecutor(models.front_threads) as threads:
+        loaded = Loader(settings, models, threads).load()
+        yield loaded
+        loaded.close()
+
+
+async def heard_again(residents: Residents, model: str, text: str) -> str:
+    speaker = residents.speaker(model, strict=True).service
+    utterance = Utterance(text, voice_named("alloy", speaker.engine), 1.0, "wav")
+    listener = residents.stt.residents[0].service
+    with tempfile.TemporaryFile() as file:
+        async for part in speaker.speak(utterance):
+            file.write(part.data)
+        file.flush()
+        options = DecodingOptions(language="en")
+        transcription = await listener.open(file.fileno(), options, Cutting())
+        return (await transcription.run()).text
+
+
+def check(spoken: Sequence[Sequence[Sentence]], residents: Residents, model: str) -> None:
+    """Texts of sentences, each spoken as one request: few words wrong, and no sentence lost."""
+
+    async def everything() -> list[str]:
+        texts = ["\n\n".join(sentence.written for sentence in text) for text in spoken]
+        return await asyncio.gather(*(heard_again(residents, model, text) for text in texts))
+
+    texts = asyncio.run(everything())
+    found = [compared(said, text) for said, text in zip(spoken, texts, strict=True)]
+    assert [sentence for one in found for sentence in one.lost] == [], texts
+    wrong = sum(one.errors for one in found) / sum(one.words for one in found)
+    assert wrong <= MOST_WRONG, texts
+
+
+@pytest.mark.timeout(900)  # minutes of speech, where the machine has other things to do
+@pytest.mark.parametrize("model", ENGINES)
+def test_a_sentence_of_each_kind_is_heard_as_it_should_be_said(residents, model):
+    check([[sentence] for sentence in SAMPLE], residents, model)
+
+
+def test_all_of_them_in_one_text_lose_none(residents):
+    check([SAMPLE], residents, "piper-en_US-joe-medium")

@@ -1,0 +1,129 @@
+"""Who speaks a request: strict and lenient, custom voices, and languages that nobody speaks."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from myna.api.casting import cast, refuse_unspoken
+from myna.api.context import Context
+from myna.api.names import STT_NAMES, TTS_NAMES
+from myna.api.spool import Spool
+from myna.auth import Keyring
+from myna.engines.contract import Voice
+from myna.engines.fake import FakeSynthesizer
+from myna.errors import BadRequest, EngineFailure
+from myna.scheduling.admission import Admission
+from myna.scheduling.residents import Resident, Residents, Shelf
+from myna.settings import Settings
+from myna.store.custom_voices import CustomVoice, CustomVoices
+
+
+class Piper:
+    """One German voice, and nothing of the user's."""
+
+    kind = "piper"
+    voices = (Voice("de_DE-eva", "Eva", "de-DE"),)
+    stand_ins: dict[str, str] = {}  # noqa: RUF012
+
+
+class Choosy(FakeSynthesizer):
+    """Can no longer read what it once took."""
+
+    kind = "choosy"
+
+    def read_voice(self, file: bytes, about: Voice) -> Voice:
+        raise BadRequest(f"{len(file)} bytes are no voice of {about.name}")
+
+
+@pytest.fixture
+def custom(tmp_path: Path) -> CustomVoices:
+    return CustomVoices(tmp_path, 10)
+
+
+@pytest.fixture
+def server(custom: CustomVoices) -> Any:
+    """`server(engine, …, **settings)`: the context of one that has these engines."""
+
+    def build(*engines: Any, **settings: Any) -> Context:
+        speakers = tuple(
+            Resident(engine.kind, (), 0, SimpleNamespace(engine=engine), lambda: None)
+            for engine in engines
+        )
+        idle = Admission(most_requests=1, most_queued_s=1, queued_s=lambda: 0.0, speed=lambda: None)
+        tts: Any = Shelf("speech", speakers, TTS_NAMES, idle)
+        residents = Residents(Shelf("transcription", (), STT_NAMES, idle), tts, lambda: None)
+        return Context(Settings(**settings), Keyring(), Spool(), custom, residents)
+
+    return build
+
+
+def spoken(shared: Context, model: str, name: str) -> tuple[str, str]:
+    role = asyncio.run(cast(shared, model, name))
+    return role.speaker.id, role.voice.id
+
+
+def add(custom: CustomVoices, engine: str) -> str:
+    about = CustomVoice(name="Ann", type="audio_sample", engine=engine, language="en-US")
+    return custom.add_voice(about, b"bytes")
+
+
+def test_a_custom_voice_is_spoken_by_its_engine_under_openais_models(server, custom):
+    shared = server(Piper(), FakeSynthesizer())
+    voice = add(custom, "fake")
+    for model in ("tts-1", "gpt-4o-mini-tts", "fake"):
+        assert spoken(shared, model, voice) == ("fake", voice)
+        assert spoken(shared, model, voice.upper()) == ("fake", voice)
+    with pytest.raises(BadRequest, match="a voice for fake, which the model piper is not") as no:
+        spoken(shared, "piper", voice)
+    assert no.value.param == "voice"
+
+
+@pytest.mark.parametrize("strict", [False, True])
+def test_a_custom_voice_that_is_not_there_is_never_another(server, custom, strict):
+    shared = server(FakeSynthesizer(), strict=strict)
+    kokoros, deleted = add(custom, "kokoro"), add(custom, "fake")
+    custom.voices.delete(deleted)
+    for name in (kokoros, deleted, "voice_1234", "voice_../x", "voice_"):
+        with pytest.raises(BadRequest) as refused:
+            spoken(shared, "tts-1", name)
+        assert refused.value.param == "voice"
+
+
+def test_a_custom_voice_whose_file_is_damaged_is_the_servers_fault(server, custom):
+    voice = add(custom, "choosy")
+    with pytest.raises(EngineFailure, match=f"{voice} is damaged: 5 bytes are no voice of Ann"):
+        spoken(server(Choosy()), "tts-1", voice)
+
+
+def test_an_unknown_name_gets_the_first_voice_or_in_strict_mode_a_refusal(server):
+    assert spoken(server(FakeSynthesizer()), "tts-1", "nobody") == ("fake", "alloy")
+    with pytest.raises(BadRequest, match="'nobody' is not a voice of this model"):
+        spoken(server(FakeSynthesizer(), strict=True), "tts-1", "nobody")
+
+
+@pytest.mark.parametrize("strict", [False, True])
+def test_a_voice_of_another_model_is_spoken_by_that_one_in_both_modes(server, strict):
+    shared = server(FakeSynthesizer(), Piper(), strict=strict)
+    assert spoken(shared, "tts-1", "de_DE-eva") == ("piper", "de_DE-eva")
+
+
+def test_a_text_is_refused_where_no_voice_has_its_language_and_the_setting_says_so(server):
+    russian, german = "Привет, мир!", "Grüße aus Köln"
+    refuse_unspoken(russian, server(FakeSynthesizer(), Piper()))
+    shared = server(FakeSynthesizer(), Piper(), unspoken_language="error")
+    refuse_unspoken(german, shared)
+    refuse_unspoken("", shared)
+    with pytest.raises(BadRequest, match=r"which are de, en;.* for .*ru") as refused:
+        refuse_unspoken(russian, shared)
+    assert (refused.value.param, refused.value.code) == ("input", "unsupported_language")
+
+
+def test_a_voice_of_one_of_the_scripts_languages_is_enough(server):
+    speaker = Piper()
+    speaker.voices = (Voice("uk_UA-olena", "Olena", "uk-UA"),)
+    refuse_unspoken("Привет, мир!", server(speaker, unspoken_language="error"))

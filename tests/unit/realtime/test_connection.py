@@ -1,0 +1,223 @@
+"""A connection: what it does with a client that leaves, does not read, or sends too fast."""
+
+import asyncio
+import base64
+import gc
+import json
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from myna.engines.contract import WindowJob
+from myna.errors import EngineFailure
+from myna.realtime import connection as module
+from myna.realtime.configuration import Configuration
+from myna.realtime.connection import EXPIRED, TOO_SLOW, Connection
+from myna.realtime.habits import Habits
+from myna.realtime.session import Session
+
+from .conftest import FakeHearing, spoken
+
+MANUAL = Configuration(turn_detection=None)
+TEXT = "The myna repeats what it hears."
+COMMIT = {"type": "input_audio_buffer.commit"}
+
+
+def audio(samples):
+    data = (samples * 32767).astype("<i2").tobytes()
+    return {"type": "input_audio_buffer.append", "audio": base64.b64encode(data).decode()}
+
+
+class SlowHearing(FakeHearing):
+    """A model that answers when the test opens the gate."""
+
+    def __init__(self, failure=None):
+        super().__init__()
+        self.gate = asyncio.Event()
+        self.gate.set()
+        self.failure = failure
+        self.decoding = 0
+        self.tickets = []
+        self.cancelled = []
+
+    async def decode_whole(self, ticket, window, options):
+        self.tickets.append(ticket)
+        self.decoding += 1
+        try:
+            await self.gate.wait()
+        finally:
+            self.decoding -= 1
+        if self.failure:
+            raise self.failure
+        (result,) = self.engine.run([WindowJob(window, options)])
+        return result
+
+    def cancel(self, ticket):
+        self.cancelled.append(ticket)
+
+
+class Peer:
+    """The client's side."""
+
+    def __init__(self, hearing=None, configuration=MANUAL):
+        self.hearing = hearing or SlowHearing()
+        self.inbox = asyncio.Queue()
+        self.events = []
+        self.reads = asyncio.Event()
+        self.reads.set()
+        self.changed = asyncio.Event()
+        self.taken = 0
+        habits = Habits(lambda _: self.hearing, lambda _: True, lambda _: False)
+        self.session = Session(habits, configuration)
+
+    async def receive(self):
+        message = await self.inbox.get()
+        self.taken += 1
+        return message if message is None or isinstance(message, bytes) else json.dumps(message)
+
+    async def send(self, text):
+        await self.reads.wait()
+        self.events.append(json.loads(text))
+        self.changed.set()
+
+    def put(self, *messages):
+        for message in messages:
+            self.inbox.put_nowait(message)
+
+    async def until(self, kind, count=1):
+        while sum(event["type"].endswith(kind) for event in self.events) < count:
+            self.changed.clear()
+            await self.changed.wait()
+
+
+def play(scene, peer_maker=Peer, longest_s=None):
+    """Run a scene beside a connection; what the connection ended with."""
+
+    async def everything():
+        peer = peer_maker()
+        with ThreadPoolExecutor(2) as threads:
+            connection = Connection(
+                peer.session, peer.receive, peer.send, threads=threads, caller="alice"
+            )
+            running = asyncio.create_task(connection.run(longest_s))
+            async with asyncio.timeout(20):
+                await scene(peer)
+                ending = await running
+        assert len(asyncio.all_tasks()) == 1, "no task is left behind"
+        return peer, ending
+
+    return asyncio.run(everything())
+
+
+def test_a_client_that_leaves_ends_its_session():
+    async def scene(peer):
+        await peer.until("session.created")
+        peer.put(None)
+
+    _, ending = play(scene)
+    assert ending is None
+
+
+def test_a_commit_is_answered():
+    async def scene(peer):
+        peer.put(audio(spoken(TEXT)), COMMIT)
+        await peer.until("completed")
+        peer.put(None)
+
+    peer, _ = play(scene)
+    assert peer.events[-1]["transcript"] == TEXT
+    assert [ticket.caller for ticket in peer.hearing.tickets] == ["alice"]
+    assert peer.hearing.tickets[0].live
+
+
+def test_a_client_that_leaves_in_the_middle_takes_its_work_along():
+    async def scene(peer):
+        peer.hearing.gate.clear()
+        peer.put(audio(spoken(TEXT)), COMMIT)
+        await peer.until("conversation.item.done")
+        peer.put(None)
+
+    peer, ending = play(scene)
+    assert ending is None
+    assert peer.hearing.decoding == 0
+
+
+def test_a_failure_of_the_engine_is_told():
+    async def scene(peer):
+        peer.put(audio(spoken(TEXT)), COMMIT)
+        await peer.until("failed")
+        peer.put(None)
+
+    play(scene, lambda: Peer(SlowHearing(EngineFailure("it broke"))))
+
+
+def test_a_client_that_does_not_read_is_sent_away(monkeypatch):
+    monkeypatch.setattr(module, "MOST_EVENTS", 8)
+    monkeypatch.setattr(module, "_LAST_EVENTS_S", 0.01)
+
+    async def scene(peer):
+        peer.reads.clear()
+        peer.put(*[{"type": "nonsense"}] * 20)
+
+    _, ending = play(scene)
+    assert ending is TOO_SLOW
+
+
+def test_nor_may_one_event_take_for_ever(monkeypatch):
+    monkeypatch.setattr(module, "_SEND_S", 0.01)
+    monkeypatch.setattr(module, "_LAST_EVENTS_S", 0.01)
+
+    async def scene(peer):
+        peer.reads.clear()
+
+    _, ending = play(scene)
+    assert ending is TOO_SLOW
+
+
+def test_nothing_more_is_read_while_too_much_waits():
+    async def scene(peer):
+        peer.hearing.gate.clear()
+        peer.put(*[audio(spoken("One.")), COMMIT] * 20)
+        await peer.until("conversation.item.done", count=4)
+        for _ in range(50):
+            await asyncio.sleep(0)
+        assert peer.taken < 12
+        peer.hearing.gate.set()
+        await peer.until("completed", count=20)
+        peer.put(None)
+
+    peer, _ = play(scene)
+    assert peer.taken == 41
+
+
+def test_a_session_ends_when_its_time_is_up_and_says_so():
+    async def scene(peer):
+        await peer.until("error")
+
+    peer, ending = play(scene, longest_s=0.01)
+    assert ending is EXPIRED
+    assert peer.events[-1]["error"]["code"] == "session_expired"
+
+
+def test_a_crash_is_not_hidden():
+    class Broken(SlowHearing):
+        async def decode_whole(self, *_):
+            raise ZeroDivisionError
+
+    async def scene(peer):
+        peer.put(audio(spoken(TEXT)), COMMIT)
+
+    with pytest.raises(BaseExceptionGroup) as crash:
+        play(scene, lambda: Peer(Broken()))
+    assert crash.group_contains(ZeroDivisionError)
+
+
+def test_a_session_leaves_nothing_in_memory():
+    async def scene(peer):
+        peer.put(audio(spoken(TEXT)), COMMIT)
+        await peer.until("completed")
+        peer.put(None)
+
+    play(scene)
+    gc.collect()
+    assert [one for one in gc.get_objects() if isinstance(one, Session | Connection)] == []
