@@ -1,5 +1,6 @@
 # Everything a checkout needs. Each target sets up what it uses, and is quick the second time.
-# Needed beforehand: Python 3.11 or newer, and make. Node, where found, adds types and the Node SDK's tests.
+# Needed beforehand: Python 3.11 or newer, and make. Node, where found, adds types and the Node SDK's
+# tests; Chromium adds those of the playground.
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
@@ -27,6 +28,7 @@ PIP := PIP_CONSTRAINT=requirements.lock PIP_BUILD_CONSTRAINT=requirements.lock \
 STARTERS := whisper-base whisper-tiny.en piper-en_US-joe-medium kokoro-v1.0 speakers-campplus
 # The quick ones first.
 TESTS := $(wildcard tests/unit tests/packaging tests/contract tests/models tests/browser)
+CHROMIUM := $(or $(MYNA_CHROMIUM),$(shell command -v chromium || command -v chromium-browser || command -v google-chrome))
 
 .PHONY: help
 help: ## Show the targets.
@@ -39,6 +41,7 @@ serve: $(RUNTIME) ## Run the server on 127.0.0.1:8000; the first time sets up an
 
 .PHONY: test
 test: check weights ## Run everything that has to hold: checks, then all tests.
+	@$(if $(CHROMIUM),:,echo "SKIPPED: the playground is not tested, as there is no Chromium here (package chromium)")
 	@echo "==> tests: $(TESTS)"
 	@$(BIN)/python -m pytest $(TESTS) $(ARGS)
 

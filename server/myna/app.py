@@ -37,6 +37,7 @@ from myna.auth import Keyring, sent_key
 from myna.errors import BadRequest, MethodNotAllowed, MynaError, NotFound, Unauthorized
 from myna.loading import Loader, ModelPlan
 from myna.machine import give_back_freed_memory
+from myna.playground import Playground, is_page
 from myna.quiet import give_back_when_quiet
 from myna.realtime.sessions import Sessions
 from myna.realtime.tokens import ClientSecrets
@@ -69,7 +70,7 @@ def create_app(
         Keyring.load(settings.api_keys, settings.api_keys_file),
         Spool(settings.spool_dir, settings.max_spool_bytes),
         CustomVoices(settings.voices_dir or default_folder(), settings.max_custom_voices),
-        Sessions(settings.max_sessions, threads=max(2, plan.threads)),
+        Sessions(settings.max_sessions, plan.threads),
         rehearsal=_rehearsal(plan) if settings.testing else None,
     )
 
@@ -104,6 +105,8 @@ def create_app(
             app.include_router(module.router, prefix=prefix, include_in_schema=prefix == "/v1")
     app.include_router(health.router)
     app.include_router(health.router, prefix="/v1", include_in_schema=False)
+    if settings.playground:
+        app.router.routes.extend(Playground.load().routes())
     _handle_errors(app)
     app.add_middleware(_Gate, keyring=shared.keyring, secrets=shared.sessions.secrets)
     if shared.rehearsal is not None:
@@ -178,10 +181,12 @@ class _Gate:
 
 
 def _is_open(scope: Scope) -> bool:
-    path = scope["path"].removeprefix("/v1")
-    if path.startswith(CONTROL):
+    path = scope["path"]
+    if path.removeprefix("/v1").startswith(CONTROL):
         return True  # answers with `testing` only, where anybody may do anything
-    return scope["type"] == "http" and scope["method"] in {"GET", "HEAD"} and path in OPEN_PATHS
+    if scope["type"] != "http" or scope["method"] not in {"GET", "HEAD"}:
+        return False
+    return path.removeprefix("/v1") in OPEN_PATHS or is_page(path)
 
 
 def _allow_origins(app: FastAPI, origins: tuple[str, ...]) -> None:

@@ -191,6 +191,11 @@ class Settings(BaseSettings):
     cors_origins: Names = Field(
         ("*",), description="Web origins that may call the server; `none` for no CORS headers."
     )
+    playground: bool = Field(
+        True,
+        description="Serve the playground, a page to try the server with, at `/`. It is static "
+        "and may do what its visitor's key may; off, `/` is a 404.",
+    )
     testing: bool = Field(
         False,
         description="For tests of other software only: faults on demand, scripted transcripts for "

@@ -34,10 +34,13 @@ class Telemetry:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass the request on; add headers to whatever comes back."""
+        request_id = f"req_{secrets.token_hex(16)}"
+        if scope["type"] == "websocket":
+            await self._app(scope, receive, _naming(send, request_id))
+            return
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        request_id = f"req_{secrets.token_hex(16)}"
         scope.setdefault("state", {})["request_id"] = request_id
         started_s = time.perf_counter()
         status = 0
@@ -70,6 +73,18 @@ class Telemetry:
                 status,
                 _since_ms(started_s),
             )
+
+
+def _naming(send: Send, request_id: str) -> Send:
+    """Put the id on a WebSocket's handshake, accepted or refused."""
+
+    async def named(message: Message) -> None:
+        if message["type"] in {"websocket.accept", "websocket.http.response.start"}:
+            message.setdefault("headers", [])
+            MutableHeaders(scope=message)["x-request-id"] = request_id
+        await send(message)
+
+    return named
 
 
 def _since_ms(started_s: float) -> int:

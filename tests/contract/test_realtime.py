@@ -102,6 +102,7 @@ COMMITTED = [
 
 def test_the_first_message_is_the_session(fake_server):  # [107]
     with client(fake_server) as peer:
+        assert peer.socket.response.headers["x-request-id"].startswith("req_")
         event = peer.next()
     assert event["type"] == "session.created"
     session = event["session"]
@@ -482,6 +483,7 @@ def refusal(server, path=INTENT, **options):
     with pytest.raises(websockets.InvalidStatus) as refused:
         connect(address(server, path), **options)
     response = refused.value.response
+    assert re.fullmatch("req_[0-9a-f]{32}", response.headers["x-request-id"])
     assert response.headers["content-type"] == "application/json"
     error = json.loads(response.body)["error"]
     assert set(error) == {"message", "type", "param", "code"}
@@ -631,7 +633,7 @@ def test_a_thousand_clients_that_come_and_go_leave_nothing_behind(launch, phrase
     warm_kb = resident_kb(server)
     asyncio.run(visits(1000))
     server.eventually(settled(before), "all sockets are closed")
-    assert server.log.count(" items in ") == 1100
+    server.eventually(lambda: server.log.count(" items in ") == 1100, "all sessions have ended")
     assert resident_kb(server) - warm_kb < 10_000
     with client(server) as peer:
         peer.append(phrase_pcm + quiet(1))

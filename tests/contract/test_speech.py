@@ -41,6 +41,12 @@ TAKEN = [
     ("a language code [84]", {"lang_code": "en-us"}),
     ("the text at its longest [74]", {"input": "word " * 819 + "!", "speed": 4}),
     ("the longest text counted in code points [75]", {"input": "Hi " + EMOJI * 4093, "speed": 4}),
+    ("control characters among words", {"input": "Hi\x00 \x07there\x1b[0m.\x7f"}),
+    ("text with SSML in it", {"input": "<speak>Hi <break time='1s'/>there.</speak>"}),
+    ("a tag that is not closed", {"input": "Hi <b there"}),
+    ("Markdown", {"input": "# Hi\n\n- **there**\n\n```\ncode\n```"}),
+    ("marks of other scripts", {"input": "\u200fمرحبا؟ 你好。"}),
+    ("a long run without a space", {"input": "x" * 4096, "speed": 4}),
 ]
 NULLS = ["voice", "instructions", "response_format", "speed", "stream_format"]
 
@@ -53,6 +59,11 @@ REFUSED = [
     ("an empty text [73]", {"input": ""}, "input"),
     ("no text [73]", {"input": None}, "input"),
     ("white space [73]", {"input": " \n\t\N{NO-BREAK SPACE}"}, "input"),
+    ("only punctuation", {"input": "?!... -- (,)"}, "input"),
+    ("only control characters", {"input": "\x00\x01\x1b\x7f"}, "input"),
+    ("only SSML", {"input": "<speak><break time='1s'/></speak>"}, "input"),
+    ("only HTML", {"input": "<p><br/></p><!-- nothing -->"}, "input"),
+    ("only the marks of Markdown", {"input": "***\n# \n```\n```"}, "input"),
     ("a text that is a number", {"input": 5}, "input"),
     ("a text that is a list", {"input": ["Hi."]}, "input"),
     ("one character too many [74]", {"input": "x" * 4097}, "input"),
@@ -252,8 +263,17 @@ def test_sse_of_a_real_voice_is_a_playable_file(server):
     assert 0.2 < seconds(streamed) < 3
 
 
-def test_an_error_of_an_sse_request_is_a_plain_error(fake_server):
-    fake_server.speak(input="", stream_format="sse").refused(param="input")
+@pytest.mark.parametrize("text", ["", "...", "<br/>"])
+def test_an_error_of_an_sse_request_is_a_plain_error(fake_server, text):
+    fake_server.speak(input=text, stream_format="sse").refused(param="input")
+
+
+def test_what_is_said_is_the_text_without_its_markup(fake_server):
+    """The fake engine says what it is given, and its listener reads that back."""
+    written = "## Prices\n\nThe **red** one costs $5.99, see [here](https://example.com)."
+    audio = fake_server.speak(input=written, response_format="wav").body
+    heard = fake_server.transcribe(audio).json()["text"]
+    assert heard == "Prices The red one costs 5 dollars and 99 cents, see here."
 
 
 LONG = "A parrot repeats a word, and a child repeats a parrot. " * 70

@@ -8,6 +8,7 @@ import pkgutil
 import re
 from collections.abc import Iterator
 from dataclasses import fields
+from importlib.resources import files
 from pathlib import Path
 
 from fastapi import APIRouter
@@ -35,8 +36,8 @@ TEXTS = (
     *(
         f"docs/{name}.md"
         for name in (
-            *("api", "models", "voices", "realtime", "diarization"),
-            *("deployment", "testing", "kubernetes", "scaling"),
+            *("api", "models", "voices", "speech", "realtime", "diarization"),
+            *("deployment", "kubernetes", "testing", "playground", "scaling"),
         )
     ),
 )
@@ -186,3 +187,10 @@ def test_links_between_the_texts_lead_somewhere(root: Path) -> None:
 
 def test_the_changelog_has_this_version(root: Path) -> None:
     assert f"## [{myna.__version__}]" in (root / "CHANGELOG.md").read_text("utf-8")
+
+
+def test_the_playground_page_has_every_tab_of_the_page(root: Path) -> None:
+    page = (root / "docs" / "playground.md").read_text("utf-8")
+    served = files("myna.playground").joinpath("static", "index.html").read_text("utf-8")
+    tabs = set(re.findall(r'role="tab" id="tab-\w+"[^>]*>([^<]+)</button>', served))
+    assert tabs == set(re.findall(r"^\| ([A-Z][a-z ]+) \|", page, re.MULTILINE)) - {"Tab"}

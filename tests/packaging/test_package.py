@@ -52,6 +52,13 @@ def test_the_wheel_has_every_module_and_is_marked_as_typed(
     assert modules | {"myna/py.typed"} <= set(wheel.namelist())
 
 
+def test_the_wheel_has_the_playground_as_it_is(root: Path, wheel: zipfile.ZipFile) -> None:
+    folder = root / "server" / "myna" / "playground" / "static"
+    pages = {f"myna/playground/static/{file.name}": file.read_bytes() for file in folder.iterdir()}
+    assert "myna/playground/static/index.html" in pages
+    assert {name: wheel.read(name) for name in pages} == pages
+
+
 def test_the_wheel_has_nothing_but_the_package(wheel: zipfile.ZipFile) -> None:
     dist_info = f"myna-{myna.__version__}.dist-info"
     assert {name.split("/")[0] for name in wheel.namelist()} == {"myna", dist_info}

@@ -99,6 +99,7 @@ async def _serve(socket: WebSocket, shared: Context, session: Session) -> None:
         lambda: _received(socket),
         lambda text: _sent(socket, text),
         threads=shared.sessions.threads,
+        guessing=shared.sessions.guessing,
         caller=caller(socket),
     )
     try:

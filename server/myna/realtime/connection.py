@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable
 from concurrent.futures import Executor
 from dataclasses import dataclass
 
+from myna.engines.contract import WindowResult
 from myna.errors import MynaError
 from myna.realtime.items import Ask
 from myna.realtime.session import Session, Step
@@ -54,14 +55,17 @@ class Connection:
         send: Callable[[str], Awaitable[None]],
         *,
         threads: Executor,
+        guessing: asyncio.Semaphore | None = None,
         caller: str = "",
     ) -> None:
         """`receive` gives the client's next message, None when it has left. `threads` do the work
-        of listening; `caller` is whose part of the machine the session uses."""
+        of listening, `guessing` is how many hypotheses all sessions may have at the engine, and
+        `caller` is whose part of the machine the session uses."""
         self._session = session
         self._receive = receive
         self._send = send
         self._threads = threads
+        self._guessing = guessing or asyncio.Semaphore(1)
         self._caller = caller
         self._ticket = Ticket(caller, live=True)
         self._events: asyncio.Queue[str] = asyncio.Queue(MOST_EVENTS)
@@ -113,20 +117,28 @@ class Connection:
         raise _Over(EXPIRED)
 
     async def _decode(self, tasks: asyncio.TaskGroup, ask: Ask) -> None:
-        hearing = ask.item.manner.hearing
-        # A guess waits like anybody's short clip; the last word goes first.
-        ticket = Ticket(self._caller) if ask.kind == "partial" else self._ticket
         try:
-            result = await hearing.decode_whole(ticket, ask.window, ask.options)
+            if ask.kind == "partial":
+                result = await self._guess(ask)
+            else:
+                hearing = ask.item.manner.hearing
+                result = await hearing.decode_whole(self._ticket, ask.window, ask.options)
         except MynaError as failure:
             result = failure
-        except asyncio.CancelledError:
-            if ticket is not self._ticket:
-                hearing.cancel(ticket)
-            raise
         async with self._turn:
             self._do(tasks, self._session.answered(ask, result))
         self._answered.set()
+
+    async def _guess(self, ask: Ask) -> WindowResult:
+        """A hypothesis waits like anybody's short clip, and for those of other sessions."""
+        hearing = ask.item.manner.hearing
+        ticket = Ticket(self._caller)
+        try:
+            async with self._guessing:
+                return await hearing.decode_whole(ticket, ask.window, ask.options)
+        except asyncio.CancelledError:
+            hearing.cancel(ticket)
+            raise
 
     def _do(self, tasks: asyncio.TaskGroup, step: Step) -> None:
         if step.drop and self._engine is not None:

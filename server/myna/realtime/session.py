@@ -28,8 +28,15 @@ from myna.realtime.messages import APPEND, CLEAR, COMMIT, MOST_ID_CHARS, audio_o
 
 LEAST_COMMIT_S = 0.1
 """The hosted API commits no less."""
-_COST_FACTOR = 2.0
-"""A hypothesis waits for this many times what the last one took: under load they become rare."""
+
+
+def pace_s(cost_s: float) -> float:
+    """How long after a hypothesis that took `cost_s` the next one may be made.
+
+    At least twice as long; where it took more than half a second it has waited for others, and
+    more of them would make everybody wait.
+    """
+    return max(2 * cost_s, 4 * cost_s - 1)
 
 
 def new_id(kind: str) -> str:
@@ -235,7 +242,7 @@ class Session:
             self._drop()
             self._ask(early)
         elif self._asked is None:
-            self._ask(item.partial(now_s, _COST_FACTOR * self._cost_s))
+            self._ask(item.partial(now_s, pace_s(self._cost_s)))
 
     def _concluded(self, item: Item) -> bool:
         """Whether the item's next window has its last word; if not, it is asked for."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import math
 from concurrent.futures import ThreadPoolExecutor
 
@@ -12,11 +13,12 @@ from myna.scheduling.admission import Admission
 class Sessions:
     """What sessions share."""
 
-    def __init__(self, most: int, threads: int) -> None:
-        """Room for `most` sessions at a time, and `threads` that listen for them.
+    def __init__(self, most: int, cores: int) -> None:
+        """Room for `most` sessions at a time, which share the machine's `cores`.
 
-        The threads are apart from those of requests, where the decoding of files would hold up what
-        somebody is just saying.
+        Hypotheses leave one of the engine's workers to what is final. The threads that listen are
+        apart from those of requests, where the decoding of files would hold up what somebody is
+        just saying.
         """
         self.admission = Admission(
             most_requests=most,
@@ -24,7 +26,8 @@ class Sessions:
             queued_s=lambda: 0.0,
             speed=lambda: None,
         )
-        self.threads = ThreadPoolExecutor(threads, thread_name_prefix="myna-live")
+        self.threads = ThreadPoolExecutor(max(2, cores), thread_name_prefix="myna-live")
+        self.guessing = asyncio.Semaphore(max(1, cores - 1))
         self.secrets = ClientSecrets()
 
     def close(self) -> None:

@@ -17,6 +17,7 @@ from myna.auth import Keyring
 from myna.engines.contract import Voice
 from myna.engines.fake import FakeSynthesizer
 from myna.errors import BadRequest, EngineFailure
+from myna.realtime.sessions import Sessions
 from myna.scheduling.admission import Admission
 from myna.scheduling.residents import Resident, Residents, Shelf
 from myna.settings import Settings
@@ -57,7 +58,7 @@ def server(custom: CustomVoices) -> Any:
         idle = Admission(most_requests=1, most_queued_s=1, queued_s=lambda: 0.0, speed=lambda: None)
         tts: Any = Shelf("speech", speakers, TTS_NAMES, idle)
         residents = Residents(Shelf("transcription", (), STT_NAMES, idle), tts, lambda: None)
-        return Context(Settings(**settings), Keyring(), Spool(), custom, residents)
+        return Context(Settings(**settings), Keyring(), Spool(), custom, Sessions(1, 1), residents)
 
     return build
 

@@ -90,14 +90,19 @@ class Peer:
             await self.changed.wait()
 
 
-def play(scene, peer_maker=Peer, longest_s=None):
+def play(scene, peer_maker=Peer, longest_s=None, guessing=None):
     """Run a scene beside a connection; what the connection ended with."""
 
     async def everything():
         peer = peer_maker()
         with ThreadPoolExecutor(2) as threads:
             connection = Connection(
-                peer.session, peer.receive, peer.send, threads=threads, caller="alice"
+                peer.session,
+                peer.receive,
+                peer.send,
+                threads=threads,
+                guessing=guessing,
+                caller="alice",
             )
             running = asyncio.create_task(connection.run(longest_s))
             async with asyncio.timeout(20):
@@ -221,3 +226,21 @@ def test_a_session_leaves_nothing_in_memory():
     play(scene)
     gc.collect()
     assert [one for one in gc.get_objects() if isinstance(one, Session | Connection)] == []
+
+
+def test_hypotheses_of_all_sessions_wait_for_each_other_and_last_words_for_none():
+    guessing = asyncio.Semaphore(1)
+
+    async def scene(peer):
+        async with guessing:  # another session's hypothesis is at the engine
+            words = spoken("The birds sing in the garden early every morning and at night.")
+            for at in range(0, len(words), 2400):
+                peer.put(audio(words[at : at + 2400]))
+                await asyncio.sleep(0.1)
+            assert peer.hearing.tickets == []
+            peer.put(COMMIT)
+            await peer.until("completed")
+        peer.put(None)
+
+    peer, _ = play(scene, guessing=guessing)
+    assert [ticket.live for ticket in peer.hearing.tickets] == [True]

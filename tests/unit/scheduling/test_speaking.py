@@ -15,7 +15,7 @@ import pytest
 
 from myna.audio.encode import SPEECH_RATE_HZ, SpeechFormat, to_pcm, wav_header
 from myna.engines.contract import Samples, Voice
-from myna.errors import EngineFailure
+from myna.errors import BadRequest, EngineFailure
 from myna.scheduling import speaking
 from myna.scheduling.speaking import PieceJob, PieceRunner, SpeechService, Spoken, Utterance
 from myna.scheduling.workers import Workers
@@ -352,3 +352,38 @@ def test_leaving_while_a_piece_is_encoded_closes_the_encoder_only_behind_it(spea
 
     run(main())
     assert coder.calls == ["encode", "encoded", "close"]
+
+
+def service_of(singer: Singer, **options: Any) -> SpeechService:
+    """One that is only asked for its pieces."""
+    workers = Workers[PieceJob, Samples](PieceRunner(singer), threads=1, batch_limit=1)
+    return SpeechService(singer, workers, ThreadPoolExecutor(1), **options)
+
+
+def test_the_engine_is_given_the_text_as_it_is_said(singer) -> None:
+    utterance = Utterance("**Now** for $5.", JOE, 1.0, "pcm")
+    assert service_of(singer).pieces(utterance) == ["Now for 5 dollars."]
+    assert service_of(singer, normalize=False).pieces(utterance) == ["**Now** for $5."]
+
+
+def test_a_voice_of_another_language_says_no_english_words(singer) -> None:
+    utterance = Utterance("**Cela** coûte $5.", Voice("siwis", "Siwis", "fr-FR"), 1.0, "pcm")
+    assert service_of(singer).pieces(utterance) == ["Cela coûte $5."]
+
+
+def test_the_first_piece_is_as_long_as_the_engine_asks_for(singer) -> None:
+    utterance = Utterance(" ".join(["word"] * 100), JOE, 1.0, "pcm")
+    for first_chars in (20, 80):
+        first, second, *_ = service_of(singer, first_chars=first_chars).pieces(utterance)
+        assert first_chars / 2 <= len(first) <= 1.5 * first_chars
+        assert len(second) > len(first)
+        assert first.endswith("word,")  # the voice does not fall inside a sentence
+
+
+def test_a_text_of_mere_markup_is_refused_before_anything_is_sent(speak) -> None:
+    async def main() -> None:
+        with pytest.raises(BadRequest) as refused:
+            await anext(speak("<speak><break/></speak>"))
+        assert refused.value.param == "input"
+
+    run(main())

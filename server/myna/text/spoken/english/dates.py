@@ -46,7 +46,9 @@ def _dated(year: int, month: int, day: int, written: str) -> str:
 
 def _iso(found: re.Match[str]) -> str:
     said = _dated(int(found["year"]), int(found["m"]), int(found["d"]), found[0])
-    return f"{said}, " if found["time"] and said != found[0] else said + (found["time"] or "")
+    if said == found[0] or not found["time"]:
+        return said
+    return f"{said}, "
 
 
 def _full_year(year: str) -> int:
@@ -106,7 +108,7 @@ _RULES: tuple[Rule, ...] = (
     (
         re.compile(
             rf"{_BEFORE}(?P<year>{_ANY_YEAR})(?P<gap>[/-])(?P<m>\d\d?)(?P=gap)(?P<d>\d\d?)"
-            r"(?P<time>[T ](?=\d\d:\d\d))?(?![\d/-])"
+            r"(?:(?P<time>[T ])(?=\d\d:\d\d)|(?![\d/-]))"
         ),
         _iso,
     ),

@@ -39,7 +39,7 @@ _AREAS = {
     for short, power in (("{}²", "square"), ("sq {}", "square"), ("{}³", "cubic"))
 }  # fmt: skip
 _UNITS = _SIMPLE | _RATES | _AREAS
-_PLURALS = {"foot": "feet", "inch": "inches", "hertz": "hertz"}
+_PLURALS = {"foot": "feet", "inch": "inches"}
 
 
 def _alternatives(words: dict[str, str]) -> str:
@@ -81,7 +81,8 @@ def _plural(name: str) -> str:
     if not sign and head.startswith("degree "):
         return f"degrees {head.removeprefix('degree ')}"
     before, _, last = head.rpartition(" ")
-    return f"{before} {_PLURALS.get(last, last + 's')}".strip() + sign + rest
+    many = last if last.endswith("hertz") else _PLURALS.get(last, f"{last}s")
+    return f"{before} {many}".strip() + sign + rest
 
 
 def _per(found: re.Match[str]) -> str:

@@ -45,7 +45,7 @@ _RULES: tuple[Rule, ...] = (
     (re.compile(rf"{_BEFORE}(?P<hour>1[0-2]|0?[1-9])\.{_MINUTE}{_HALF}"), _time),
     (
         re.compile(
-            rf"{_BEFORE}(?!(?:[01]?\d|2[0-4]):[0-5]\d)(?P<a>\d+(?:\.\d+)?):(?P<b>\d+(?:\.\d+)?)"
+            rf"{_BEFORE}(?!(?:[01]?\d|2[0-4]):[0-5]\d(?!\d))(?P<a>\d+(?:\.\d+)?):(?P<b>\d+(?:\.\d+)?)"
             r"(?![\w:/])"
         ),
         r"\g<a> to \g<b>",
