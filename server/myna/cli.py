@@ -159,7 +159,7 @@ def transcribe(config: Path | None, **given: Any) -> None:
 
 
 @main.command()
-@click.argument("text")
+@click.argument("text", required=False)
 @click.option("--voice", default="alloy", show_default=True, help="Voice to speak with.")
 @click.option("--speed", type=float, default=1.0, show_default=True, help="0.25 to 4.")
 @click.option(
@@ -169,14 +169,22 @@ def transcribe(config: Path | None, **given: Any) -> None:
     help="Default: by the output's name, else wav.",
 )
 @click.option(
-    "-o", "--output", type=click.Path(path_type=Path), help="File to write; - for standard output."
+    "-o",
+    "--output",
+    type=click.Path(path_type=Path),
+    help="File to write, - for standard output; default: it is played.",
 )
 @settings_options
 def speak(config: Path | None, **given: Any) -> None:
-    """Speak TEXT (- reads standard input) into a file with a local model, without a server."""
+    """Speak TEXT aloud, or into a file, with a local model, without a server.
+
+    Without TEXT, or with -, it is read from standard input.
+    """
     from myna.local import SpeakJob, speak_text
 
-    text = given.pop("text")
+    text = given.pop("text") or "-"
+    if text == "-" and sys.stdin.isatty():
+        raise click.UsageError("Give a TEXT, or pipe one in: myna speak < letter.txt")
     job = SpeakJob(
         text=sys.stdin.read() if text == "-" else text,
         voice=given.pop("voice"),

@@ -12,11 +12,11 @@ from typing import Any, Literal, TypeVar
 
 from myna.api.names import FAST_TTS_NAMES, STT_NAMES, TTS_NAMES
 from myna.audio.decode import DecodeLimits, Decoder
+from myna.audio.joints import Piece
 from myna.audio.vad import SpeechDetector, VadModel
 from myna.audio.windows import Loudness, SpeechProbabilities
 from myna.engines.contract import (
     Diarizer,
-    Samples,
     Synthesizer,
     Transcriber,
     Voice,
@@ -166,7 +166,7 @@ class Loader:
 
     def _speaker(self, model: PlannedModel) -> Resident[SpeechService]:
         engine = _timed(model, lambda: self._build_synthesizer(model))
-        workers = Workers[PieceJob, Samples](
+        workers = Workers[PieceJob, Piece](
             PieceRunner(engine), threads=engine.workers, batch_limit=1, name=model.id
         )
         workers.start()
@@ -176,6 +176,7 @@ class Loader:
             self._threads,
             first_chars=engine.first_chars,
             normalize=self._settings.normalize_text,
+            loudness_lufs=self._settings.loudness or None,
         )
         return _resident(model, service, workers.close, engine.close)
 

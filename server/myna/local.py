@@ -6,20 +6,21 @@ import asyncio
 import sys
 from collections.abc import Generator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, NoReturn, get_args
 
 from tqdm import tqdm
 
-from myna.audio.encode import SpeechFormat
+from myna.audio.codecs import SPEECH_RATE_HZ, SpeechFormat, layout_of
 from myna.audio.windows import Cutting
 from myna.engines.contract import DecodingOptions
 from myna.errors import BadRequest, MynaError
 from myna.loading import Loader
 from myna.machine import keep_freed_memory
 from myna.planning import plan
+from myna.playing import player, playing
 from myna.scheduling.residents import Residents
 from myna.scheduling.speaking import Utterance
 from myna.scheduling.transcription import TranscriptionService
@@ -80,9 +81,10 @@ def transcribe_files(settings: Settings, job: TranscribeJob) -> None:
 
 
 def speak_text(settings: Settings, job: SpeakJob) -> None:
-    """Speak a text into a file (default: speech.wav), with a bar over its pieces.
+    """Speak a text into a file, or aloud where none is named, with a bar over its pieces.
 
     Raises:
+        NoPlayer: it is to be heard, and nothing here plays sound.
         BadRequest: there is nothing to say, or the speed is out of range.
         ModelUnavailable: the model's files cannot be had.
     """
@@ -92,12 +94,18 @@ def speak_text(settings: Settings, job: SpeakJob) -> None:
         raise BadRequest("--speed takes 0.25 to 4")
     if not settings.tts:
         raise ValueError("no text-to-speech model: --tts is none")
-    output = job.output or Path(f"speech.{job.format or 'wav'}")
-    format_ = job.format or _by_suffix(output)
+    if job.output is None and job.format is not None:
+        raise BadRequest("--format is for a file; name one with -o, or leave it out to listen")
+    command = player(SPEECH_RATE_HZ) if job.output is None else []
+    format_ = job.format or (_by_suffix(job.output) if job.output else "pcm")
     with _loaded(settings.model_copy(update={"stt": ()})) as residents:
         engine = residents.tts.residents[0].service.engine
         voice = voice_named(job.voice, engine)
-        asyncio.run(_spoken(residents, Utterance(job.text, voice, job.speed, format_), output))
+        utterance = Utterance(job.text, voice, job.speed, layout_of(format_))
+        target = _target(job.output) if job.output else playing(command, SPEECH_RATE_HZ)
+        asyncio.run(_spoken(residents, utterance, target))
+    if job.output and str(job.output) != "-":
+        print(f"wrote {job.output}", file=sys.stderr)  # noqa: T201 - the command's own output
 
 
 @contextmanager
@@ -130,15 +138,20 @@ async def _transcribed(
     return render(transcript, job.format, granularities=granularities).body
 
 
-async def _spoken(residents: Residents, utterance: Utterance, output: Path) -> None:
+async def _spoken(
+    residents: Residents, utterance: Utterance, place: AbstractContextManager[BinaryIO]
+) -> None:
     service = residents.tts.residents[0].service
     total = len(service.pieces(utterance))
-    with _target(output) as target, _bar(output.name, "piece", total) as bar:
+    with place as target, _bar("speaking", "piece", total) as bar:
         async for spoken in service.speak(utterance):
-            await asyncio.to_thread(target.write, spoken.data)
+            await asyncio.to_thread(_sent, target, spoken.data)
             bar.update(1 if bar.n < total else 0)
-    if str(output) != "-":
-        print(f"wrote {output}", file=sys.stderr)  # noqa: T201 - the command's own output
+
+
+def _sent(target: BinaryIO, data: bytes) -> None:
+    target.write(data)
+    target.flush()
 
 
 def _by_suffix(output: Path) -> SpeechFormat:

@@ -127,6 +127,14 @@ class Settings(BaseSettings):
         ge=1,
         description="Longest text to speak, in code points; beyond it the answer is 400.",
     )
+    loudness: float = Field(
+        -20.0,
+        ge=-40,
+        le=0,
+        description="What all speech is brought to, in LUFS (ITU-R BS.1770), so that voices and "
+        "engines are equally loud; peaks stay below -1 dBTP. The first piece of a text decides the "
+        "gain for all of it. 0 leaves what the engine makes.",
+    )
     normalize_text: bool = Field(
         True,
         description="Read Markdown, HTML, addresses and, in English, dates, times, sums of money, "

@@ -40,6 +40,7 @@ TAKEN = [
     ("keys that other servers know [84]", {"backend": "openai", "user": "u", "stream": True}),
     ("a language code [84]", {"lang_code": "en-us"}),
     ("the text at its longest [74]", {"input": "word " * 819 + "!", "speed": 4}),
+    ("a rate and a bitrate", {"sample_rate": 16_000, "bitrate": 32_000}),
     ("the longest text counted in code points [75]", {"input": "Hi " + EMOJI * 4093, "speed": 4}),
     ("control characters among words", {"input": "Hi\x00 \x07there\x1b[0m.\x7f"}),
     ("text with SSML in it", {"input": "<speak>Hi <break time='1s'/>there.</speak>"}),
@@ -48,7 +49,15 @@ TAKEN = [
     ("marks of other scripts", {"input": "\u200fمرحبا؟ 你好。"}),
     ("a long run without a space", {"input": "x" * 4096, "speed": 4}),
 ]
-NULLS = ["voice", "instructions", "response_format", "speed", "stream_format"]
+NULLS = [
+    "voice",
+    "instructions",
+    "response_format",
+    "speed",
+    "stream_format",
+    "sample_rate",
+    "bitrate",
+]
 
 REFUSED = [
     ("a voice object with another key [71]", {"voice": {"id": "alloy", "x": 1}}, "voice"),
@@ -81,6 +90,29 @@ REFUSED = [
     ("a stream_format that is an object", {"stream_format": {}}, "stream_format"),
     ("instructions beyond their limit", {"instructions": "x" * 4097}, "instructions"),
     ("instructions that are a number", {"instructions": 5}, "instructions"),
+    ("a rate that MP3 lacks", {"sample_rate": 23_000}, "sample_rate"),
+    ("a rate of zero", {"sample_rate": 0, "response_format": "pcm"}, "sample_rate"),
+    ("a rate in words", {"sample_rate": "24000"}, "sample_rate"),
+    ("a rate with a fraction", {"sample_rate": 24_000.5}, "sample_rate"),
+    ("a rate as a truth value", {"sample_rate": True}, "sample_rate"),
+    ("an endless rate", {"sample_rate": 10**30, "response_format": "wav"}, "sample_rate"),
+    ("a bitrate out of range", {"bitrate": 1_000_000}, "bitrate"),
+    ("a bitrate below zero", {"bitrate": -64_000}, "bitrate"),
+    ("a bitrate of a lossless format", {"bitrate": 64_000, "response_format": "flac"}, "bitrate"),
+    ("a bitrate in words", {"bitrate": "64k"}, "bitrate"),
+    ("words without events", {"timestamp_granularities": ["word"]}, "timestamp_granularities"),
+    ("subtitles without events", {"subtitles": "srt"}, "subtitles"),
+    ("subtitles of another kind", {"subtitles": "ass", "stream_format": "sse"}, "subtitles"),
+    (
+        "other granularities",
+        {"timestamp_granularities": ["segment"], "stream_format": "sse"},
+        "timestamp_granularities",
+    ),
+    (
+        "granularities that are no list",
+        {"timestamp_granularities[]": "word", "stream_format": "sse"},
+        "timestamp_granularities",
+    ),
     ("no model", {"model": None}, "model"),
     ("an empty model", {"model": ""}, "model"),
     ("a model that is a number", {"model": 5}, "model"),
@@ -177,6 +209,20 @@ def test_the_samples_of_wav_are_those_of_pcm(fake_server):  # [67]
 
 
 @pytest.mark.models
+def test_rate_and_bitrate_may_be_chosen(server):
+    asked = {"input": SHORT, "sample_rate": 16_000}
+    pcm = server.speak(response_format="pcm", **asked)
+    wav = server.speak(response_format="wav", **asked).body
+    assert pcm.type == "audio/pcm"
+    assert struct.unpack_from("<I", wav, 24) == (16_000,)
+    assert 0.7 < len(wav) / len(pcm.body) < 1.4
+    mp3 = server.speak(bitrate=32_000, **asked).body
+    with av.open(io.BytesIO(mp3)) as container:
+        assert container.streams.audio[0].sample_rate == 16_000
+    assert len(mp3) * 8 / seconds(mp3) == pytest.approx(32_000, rel=0.05)
+
+
+@pytest.mark.models
 @pytest.mark.parametrize("voice", VOICES)  # [69]
 def test_every_voice_of_openai_speaks(server, voice):
     reply = server.speak(input=SHORT, voice=voice, response_format="pcm")
@@ -261,6 +307,47 @@ def test_sse_carries_the_same_file_in_pieces(fake_server, format_):
 def test_sse_of_a_real_voice_is_a_playable_file(server):
     streamed, _ = deltas(server.speak(input=SHORT, stream_format="sse"))
     assert 0.2 < seconds(streamed) < 3
+
+
+@pytest.mark.parametrize("key", ["timestamp_granularities", "timestamp_granularities[]"])
+def test_words_come_as_events_of_their_own_beside_the_standard_ones(fake_server, key):
+    text = "One two three. " * 30
+    reply = fake_server.speak(
+        input=text, stream_format="sse", response_format="pcm", **{key: ["word"]}
+    )
+    events = reply.events()
+    told = [word for event in events for word in event.get("words", [])]
+    assert {event["type"] for event in events[:-1]} == {"speech.audio.delta", "speech.audio.words"}
+    assert events[-1]["type"] == "speech.audio.done"
+    assert " ".join(word["word"] for word in told) == text.strip()
+    assert all(set(word) == {"word", "start", "end"} for word in told)
+    starts = [word["start"] for word in told]
+    assert starts == sorted(starts)
+    plain = fake_server.speak(input=text, response_format="pcm").body
+    audio = [base64.b64decode(event["audio"]) for event in events if "audio" in event]
+    assert b"".join(audio) == plain
+    assert told[-1]["end"] <= len(plain) / 48_000
+
+
+@pytest.mark.parametrize(
+    ("form", "head"), [("srt", "1\n00:00:00,"), ("vtt", "WEBVTT\n\n00:00:00.")]
+)
+def test_subtitles_come_before_done(fake_server, form, head):
+    reply = fake_server.speak(input="One two. Three four.", stream_format="sse", subtitles=form)
+    *_, told, done = reply.events()
+    assert (told["type"], told["format"]) == ("speech.audio.subtitles", form)
+    assert told["text"].startswith(head)
+    assert told["text"].count("-->") == 2
+    assert done["type"] == "speech.audio.done"
+
+
+@pytest.mark.parametrize(
+    ("instructions", "longer"), [("Speak slowly.", True), ("fast", False), ("None", None)]
+)
+def test_the_pace_of_instructions_is_followed(fake_server, instructions, longer):
+    usual = fake_server.speak(response_format="pcm").body
+    made = fake_server.speak(response_format="pcm", instructions=instructions).body
+    assert (made == usual) if longer is None else ((len(made) > len(usual)) == longer)
 
 
 @pytest.mark.parametrize("text", ["", "...", "<br/>"])

@@ -33,6 +33,18 @@ def test_speak_reads_standard_input_and_writes_a_wave_file(recording):
     assert 40_000 < recording.stat().st_size < 200_000
 
 
+def test_speak_plays_what_is_piped_in_through_the_player_that_is_there(tmp_path, monkeypatch):
+    """A stand-in for aplay on the path keeps what it is given."""
+    player = tmp_path / "aplay"
+    player.write_text(f"#!/bin/sh\necho $@ > {tmp_path}/how\ncat > {tmp_path}/heard\n")
+    player.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
+    done = myna("speak", folder=tmp_path, given="The sun is warm today.")
+    assert done.returncode == 0, done.stderr
+    assert "--rate=24000" in (tmp_path / "how").read_text()
+    assert 40_000 < (tmp_path / "heard").stat().st_size < 200_000
+
+
 def test_transcribe_prints_the_text(recording):
     done = myna("transcribe", recording.name, "--language", "en", folder=recording.parent)
     assert done.returncode == 0, done.stderr

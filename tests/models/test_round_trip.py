@@ -11,6 +11,7 @@ import jiwer
 import pytest
 from whisper_normalizer.english import EnglishTextNormalizer
 
+from myna.audio.codecs import layout_of
 from myna.audio.windows import Cutting
 from myna.engines.contract import DecodingOptions
 from myna.loading import Loader
@@ -49,7 +50,7 @@ def residents():
 
 async def spoken(residents: Residents, text: str, format_: str) -> bytes:
     service = residents.tts.residents[0].service
-    utterance = Utterance(text, voice_named("alloy", service.engine), 1.0, format_)
+    utterance = Utterance(text, voice_named("alloy", service.engine), 1.0, layout_of(format_))
     return b"".join([part.data async for part in service.speak(utterance)])
 
 
@@ -106,7 +107,7 @@ def test_silence_and_noise_come_to_no_words(residents):
         tone,
     ]
     for samples in quiet:
-        coder = encoder("wav", 16_000)
+        coder = encoder(layout_of("wav"), 16_000)
         audio = coder.encode(samples) + coder.finish()
         coder.close()
         assert asyncio.run(heard(residents, audio)).segments == ()

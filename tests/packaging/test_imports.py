@@ -16,6 +16,7 @@ import myna
 PACKAGE = Path(myna.__file__).parent
 
 ENGINE = {"engines.contract", "engines.devices", "audio", "text.transcript", "errors"}
+SPEAKING = {"engines.espeak_text", "engines.sessions", "engines.word_times"}
 PARTS = {
     "api",
     "audio",
@@ -48,14 +49,15 @@ MAY_IMPORT: dict[str, set[str]] = {
     "engines.espeak_text": set(),
     "engines.sessions": {"engines.devices", "errors"},
     "engines.tonecode": {"engines.contract"},
+    "engines.word_times": {"engines.contract", "text.transcript"},
     # Beside each other, and blind to each other.
-    "audio": {"engines.contract", "errors"},
+    "audio": {"engines.contract", "errors", "text.transcript"},
     "conversion": set(),
     "store": {"conversion", "engines.contract"},
     "engines.fake": ENGINE | {"engines.tonecode"},
     "engines.fake_diarizer": ENGINE | {"engines.tonecode"},
-    "engines.piper": ENGINE | {"engines.espeak_text", "engines.sessions"},
-    "engines.kokoro": ENGINE | {"engines.espeak_text", "engines.sessions"},
+    "engines.piper": ENGINE | SPEAKING,
+    "engines.kokoro": ENGINE | SPEAKING,
     "engines.whisper": ENGINE,
     "engines.diarizer": ENGINE | {"engines.sessions"},
     # The heart, and the edge around it.
@@ -78,7 +80,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "loading": PARTS,
     "planning": PARTS | {"loading"},
     "app": PARTS | {"loading", "machine", "quiet"},
-    "local": PARTS | {"loading", "machine", "planning"},
+    "playing": {"errors"},
+    "local": PARTS | {"loading", "machine", "planning", "playing"},
     "serving": {"app", "machine", "planning", "settings", "sockets", "telemetry"},
     "sockets": set(),
     "settings_docs": {"settings"},

@@ -18,6 +18,7 @@ from blockbuster import BlockBusterFunction, BlockingError, blockbuster_ctx
 from websockets.asyncio.client import connect
 
 from myna.app import create_app
+from myna.audio.codecs import layout_of
 from myna.audio.encode import encoder
 from myna.engines.fake import FakeSynthesizer
 from myna.loading import ModelPlan, PlannedModel
@@ -103,8 +104,9 @@ async def served(tmp_path, **settings):
 def recording(text=TEXT, padding_s=0):
     """A WAV of `text` in the fake engine's voice, and silence behind it."""
     engine = FakeSynthesizer()
-    spoken = [*engine.synthesize(text, engine.voices[0], 1.0), np.zeros(24_000 * padding_s)]
-    coder = encoder("wav", engine.sample_rate_hz)
+    (stretch,) = engine.synthesize(text, engine.voices[0], 1.0)
+    spoken = [stretch.samples, np.zeros(24_000 * padding_s)]
+    coder = encoder(layout_of("wav"), engine.sample_rate_hz)
     return coder.encode(np.concatenate(spoken).astype(np.float32)) + coder.finish()
 
 
@@ -224,7 +226,8 @@ async def talk_live(client):
 
 async def converse(client, block):
     engine = FakeSynthesizer()
-    spoken = [*engine.synthesize(TEXT, engine.voices[0], 1.0), np.zeros(24_000)]
+    (stretch,) = engine.synthesize(TEXT, engine.voices[0], 1.0)
+    spoken = [stretch.samples, np.zeros(24_000)]
     pcm = (np.concatenate(spoken) * 32767).astype("<i2").tobytes()
     address = str(client.base_url).replace("http", "ws", 1).rstrip("/")
     async with connect(f"{address}/v1/realtime?intent=transcription") as socket:

@@ -12,7 +12,7 @@ from contextlib import aclosing
 from typing import Any, Literal, get_args
 
 from fastapi import APIRouter, Request
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 
@@ -20,11 +20,20 @@ from myna.api.admission import admitted, leaving
 from myna.api.casting import cast, refuse_unspoken
 from myna.api.context import Context, caller, context
 from myna.api.responses import LiveStream, event, primed, unless_gone
-from myna.audio.encode import CONTENT_TYPES, SpeechFormat
+from myna.audio.codecs import (
+    CONTENT_TYPES,
+    LEAST_RATE_HZ,
+    MOST_RATE_HZ,
+    SpeechFormat,
+    layout_of,
+)
 from myna.engines.contract import OPENAI_VOICES
 from myna.errors import BadRequest, ClientGone, MynaError, PayloadTooLarge, envelope
 from myna.scheduling.speaking import Spoken, Utterance
+from myna.text.manner import manner_of
 from myna.text.sentences import speakable
+from myna.text.subtitles import SubtitleFormat, subtitles, word_entry
+from myna.text.transcript import Word
 
 router = APIRouter(tags=["audio"])
 
@@ -53,6 +62,24 @@ class SpeechRequest(BaseModel):
     response_format: SpeechFormat | None = None
     speed: float | None = Field(None, ge=0.25, le=4.0)
     stream_format: Literal["audio", "sse"] | None = None
+    sample_rate: int | None = None
+    """Hertz; an extension. What each format allows is in `audio.codecs`."""
+    bitrate: int | None = None
+    """Bits per second, of the lossy formats; an extension."""
+    timestamp_granularities: list[Literal["word"]] | None = None
+    """Extension for `sse`: `["word"]` adds events that tell where the words are."""
+    subtitles: SubtitleFormat | None = None
+    """Extension for `sse`: an event with subtitles of what was said."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _bracketed(cls, content: dict[str, Any]) -> dict[str, Any]:
+        """`timestamp_granularities[]`, as forms have it, is taken too."""
+        members = dict(content)
+        bracketed = members.pop("timestamp_granularities[]", None)
+        if bracketed is not None:
+            members["timestamp_granularities"] = bracketed
+        return members
 
     @field_validator("speed")
     @classmethod
@@ -89,18 +116,31 @@ async def speech(request: Request) -> Response:
             text=_text(body.input, shared),
             voice=role.voice,
             speed=body.speed or 1.0,
-            format=body.response_format or "mp3",
+            layout=layout_of(body.response_format or "mp3", body.sample_rate, body.bitrate),
+            words=_wants_words(body),
+            manner=manner_of(body.instructions or ""),
         )
         events = body.stream_format == "sse"
         spoken = service.speak(utterance, caller(request))
-        source = _events(spoken, utterance) if events else _audio(spoken)
+        source = _events(spoken, utterance, body) if events else _audio(spoken)
         audio = await unless_gone(request, primed(leaving(source, place)))
         streaming = True
     finally:
         if not streaming:
             place.leave()
-    kind = "text/event-stream; charset=utf-8" if events else CONTENT_TYPES[utterance.format]
+    kind = "text/event-stream; charset=utf-8" if events else CONTENT_TYPES[utterance.layout.format]
     return LiveStream(audio, media_type=kind)
+
+
+def _wants_words(body: SpeechRequest) -> bool:
+    """Raises BadRequest where there would be no event to tell them in."""
+    for name in ("timestamp_granularities", "subtitles"):
+        if getattr(body, name) and body.stream_format != "sse":
+            raise BadRequest(
+                f"Invalid '{name}': sound alone cannot carry it; set stream_format to sse.",
+                param=name,
+            )
+    return bool(body.timestamp_granularities or body.subtitles)
 
 
 async def _read(request: Request) -> bytes:
@@ -142,6 +182,10 @@ def _problem(param: str | None, message: str) -> str:
         "response_format": f"use one of {', '.join(get_args(SpeechFormat))}",
         "speed": "give a number from 0.25 to 4.0",
         "stream_format": "use audio or sse",
+        "timestamp_granularities": 'give ["word"]',
+        "subtitles": "use srt or vtt",
+        "sample_rate": f"give a whole number of hertz from {LEAST_RATE_HZ} to {MOST_RATE_HZ}",
+        "bitrate": "give a whole number of bits per second, such as 64000",
     }
     return hints.get(param or "", message[:1].lower() + message[1:])
 
@@ -184,9 +228,15 @@ async def _audio(speech: AsyncGenerator[Spoken]) -> AsyncGenerator[bytes]:
                 yield spoken.data
 
 
-async def _events(speech: AsyncGenerator[Spoken], utterance: Utterance) -> AsyncGenerator[bytes]:
-    """Base64 deltas, then `done` with usage; a failure behind the first becomes an error event."""
+async def _events(
+    speech: AsyncGenerator[Spoken], utterance: Utterance, body: SpeechRequest
+) -> AsyncGenerator[bytes]:
+    """Base64 deltas, then `done` with usage; a failure behind the first becomes an error event.
+
+    Words follow the sound that they are in, subtitles come before `done`.
+    """
     seconds = 0.0
+    said: list[Word] = []
     begun = False
     try:
         async with aclosing(speech):
@@ -196,11 +246,23 @@ async def _events(speech: AsyncGenerator[Spoken], utterance: Utterance) -> Async
                     audio = base64.b64encode(spoken.data).decode()
                     yield event({"type": "speech.audio.delta", "audio": audio})
                     begun = True
+                said += spoken.words
+                if body.timestamp_granularities and spoken.words:
+                    words = [word_entry(word) for word in spoken.words]
+                    yield event({"type": "speech.audio.words", "words": words})
     except MynaError as error:
         if not begun:
             raise
         yield event(envelope(error))
         return
+    if body.subtitles:
+        yield event(
+            {
+                "type": "speech.audio.subtitles",
+                "format": body.subtitles,
+                "text": subtitles(said, body.subtitles),
+            }
+        )
     usage = _usage(utterance.text, seconds)
     yield event({"type": "speech.audio.done", "usage": usage})
 

@@ -1,7 +1,8 @@
 """Samples to the six formats of `/audio/speech`: streamed, in memory, no subprocess.
 
-Every format is mono at 24 kHz (Opus counts in 48 kHz as its specification asks). One encoder
-serves one stream and is called from one thread at a time; nothing here touches the event loop.
+Every format is mono, at 24 kHz unless asked otherwise (Opus counts in 48 kHz as its specification
+asks). One encoder serves one stream and is called from one thread at a time; nothing here touches
+the event loop.
 """
 
 # PyAV's packets and overloads are typed in part.
@@ -9,36 +10,18 @@ serves one stream and is called from one thread at a time; nothing here touches 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-from types import MappingProxyType, TracebackType
-from typing import Literal, Protocol, Self, cast
+from types import TracebackType
+from typing import Protocol, Self, cast
 
 import av
 import numpy as np
 from av.audio.stream import AudioStream
 from numpy.typing import NDArray
 
+from myna.audio.codecs import CODECS, CONTENT_TYPES, SPEECH_RATE_HZ, Codec, Layout
 from myna.audio.frames import frame_of
 from myna.audio.resample import Resampler
 from myna.engines.contract import Samples
-
-SpeechFormat = Literal["mp3", "opus", "aac", "flac", "wav", "pcm"]
-
-SPEECH_RATE_HZ = 24_000
-"""Rate of what leaves. Clients play headerless pcm at this rate without asking."""
-
-CONTENT_TYPES: Mapping[SpeechFormat, str] = MappingProxyType(
-    {
-        "mp3": "audio/mpeg",
-        "opus": "audio/opus",
-        "aac": "audio/aac",
-        "flac": "audio/flac",
-        "wav": "audio/wav",
-        "pcm": "audio/pcm",
-    }
-)
-"""Content type of each format: what clients choose their decoder by."""
 
 _UNKNOWN_SIZE = 0xFFFF_FFFF
 """What a RIFF size field holds where the end is not known while the header leaves."""
@@ -47,27 +30,17 @@ _SHORTEST_S = 0.05
 """Silence that an empty stream becomes in formats that have no valid file without a frame."""
 
 
-def encoder(
-    format: SpeechFormat,  # noqa: A002 - the word of OpenAI's field, and of every caller
-    source_rate_hz: int,
-    *,
-    bitrate: int | None = None,
-) -> SpeechEncoder:
-    """An encoder for one stream of mono samples at `source_rate_hz`.
-
-    `bitrate` is in bits per second and means something to mp3, opus and aac only; without it each
-    has one at which speech is transparent. Raises ValueError for an unknown format.
-    """
+def encoder(layout: Layout, source_rate_hz: int) -> SpeechEncoder:
+    """An encoder for one stream of mono samples at `source_rate_hz`."""
     sink: _Sink
-    if format == "pcm":
+    if layout.format == "pcm":
         sink = _Pcm()
-    elif format == "wav":
-        sink = _Pcm(header=wav_header())
-    elif format in _CODECS:
-        sink = _Muxed(_CODECS[format], bitrate)
+    elif layout.format == "wav":
+        sink = _Pcm(header=wav_header(layout.rate_hz))
     else:
-        raise ValueError(f"unknown speech format {format!r}")
-    return SpeechEncoder(CONTENT_TYPES[format], sink, source_rate_hz)
+        sink = _Muxed(CODECS[layout.format], layout)
+    resampler = Resampler(source_rate_hz, layout.rate_hz)
+    return SpeechEncoder(CONTENT_TYPES[layout.format], sink, resampler)
 
 
 class SpeechEncoder:
@@ -76,11 +49,11 @@ class SpeechEncoder:
     A context manager: leaving the block frees the codec, whether the stream was finished or not.
     """
 
-    def __init__(self, content_type: str, sink: _Sink, source_rate_hz: int) -> None:
+    def __init__(self, content_type: str, sink: _Sink, resampler: Resampler) -> None:
         self.content_type = content_type
         """For the HTTP header."""
         self._sink = sink
-        self._resampler = Resampler(source_rate_hz, SPEECH_RATE_HZ)
+        self._resampler = resampler
         self._closed = False
 
     def encode(self, samples: Samples) -> bytes:
@@ -149,7 +122,7 @@ def _finite(samples: Samples) -> Samples:
 
 
 class _Sink(Protocol):
-    """24 kHz samples to the bytes of one format."""
+    """Samples at the rate of the stream to the bytes of one format."""
 
     def write(self, samples: Samples) -> bytes: ...
 
@@ -175,68 +148,6 @@ class _Pcm:
         pass
 
 
-@dataclass(frozen=True, slots=True)
-class _Codec:
-    """How one compressed format is set up."""
-
-    name: str
-    """libavcodec's encoder."""
-    container: str
-    """libavformat's muxer."""
-    bitrate: int | None
-    """Bits per second, None for lossless."""
-    tuning: Mapping[str, str]
-    """Options of the encoder."""
-    muxing: Mapping[str, str]
-    """Options of the muxer."""
-    silent_if_empty: bool
-    """Whether decoders refuse a file without a frame."""
-
-
-_CODECS: Mapping[str, _Codec] = MappingProxyType(
-    {
-        # No Xing frame: its counts can only be filled in by seeking back to it. LAME's level 7
-        # costs two thirds of its default 5, which a voice at 96 kbit/s has no use for.
-        "mp3": _Codec(
-            name="libmp3lame",
-            container="mp3",
-            bitrate=96_000,
-            tuning={"compression_level": "7"},
-            muxing={"write_xing": "0", "id3v2_version": "0"},
-            silent_if_empty=True,
-        ),
-        # A page every 100 ms (in microseconds here) instead of every second: bytes leave early at
-        # a cost of 2 kbit/s. Complexity 5 of 10 halves the time and is meant for speech. Bit-exact,
-        # else the stream's serial number is random, and the same sound never the same file.
-        "opus": _Codec(
-            name="libopus",
-            container="ogg",
-            bitrate=64_000,
-            tuning={"compression_level": "5"},
-            muxing={"page_duration": "100000", "fflags": "+bitexact"},
-            silent_if_empty=True,
-        ),
-        "aac": _Codec(
-            name="aac",
-            container="adts",
-            bitrate=96_000,
-            tuning={},
-            muxing={},
-            silent_if_empty=True,
-        ),
-        # The muxer's 8 kB of padding for tags would only delay the first sound.
-        "flac": _Codec(
-            name="flac",
-            container="flac",
-            bitrate=None,
-            tuning={},
-            muxing={"metadata_header_padding": "0"},
-            silent_if_empty=False,
-        ),
-    }
-)
-
-
 class _Outbox:
     """The file that a muxer writes to. Without `seek`, so it does not try to come back."""
 
@@ -256,8 +167,9 @@ class _Outbox:
 class _Muxed:
     """A libavcodec encoder and its muxer."""
 
-    def __init__(self, codec: _Codec, bitrate: int | None) -> None:
+    def __init__(self, codec: Codec, layout: Layout) -> None:
         self._codec = codec
+        self._rate_hz = layout.rate_hz
         self._outbox = _Outbox()
         self._written = 0
         self._container = av.open(
@@ -267,22 +179,22 @@ class _Muxed:
             options={**codec.muxing, "flush_packets": "1"},
         )
         stream = self._container.add_stream(
-            codec.name, rate=SPEECH_RATE_HZ, layout="mono", options=dict(codec.tuning)
+            codec.name, rate=layout.rate_hz, layout="mono", options=dict(codec.tuning)
         )
         self._stream = cast("AudioStream", stream)
-        if codec.bitrate is not None:
-            self._stream.bit_rate = bitrate or codec.bitrate
+        if layout.bitrate is not None:
+            self._stream.bit_rate = layout.bitrate
         self._container.start_encoding()
 
     def write(self, samples: Samples) -> bytes:
         if len(samples):
-            self._mux(frame_of(samples, SPEECH_RATE_HZ, self._written))
+            self._mux(frame_of(samples, self._rate_hz, self._written))
             self._written += len(samples)
         return self._outbox.take()
 
     def finish(self) -> bytes:
         if not self._written and self._codec.silent_if_empty:
-            self.write(np.zeros(round(_SHORTEST_S * SPEECH_RATE_HZ), np.float32))
+            self.write(np.zeros(round(_SHORTEST_S * self._rate_hz), np.float32))
         self._mux(None)
         self._container.close()
         return self._outbox.take()

@@ -9,12 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, Literal, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
 
-from myna.text.transcript import Segment, Task, Turn
+from myna.text.transcript import Segment, Task, Turn, Word
 
 SAMPLE_RATE_HZ = 16_000
 """Rate of every sample that enters a transcriber."""
@@ -151,6 +151,22 @@ class Voice:
     """Number of the speaker inside a voice that has several."""
 
 
+Ending = Literal["sentence", "clause", "word"]
+"""Where a stretch of speech ends: with a sentence or line, at a comma or the like, or in the middle
+of a sentence that was too long for one run. It decides the pause."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stretch:
+    """Speech that was made in one go: a sentence, or part of one."""
+
+    samples: Samples
+    """With whatever silence the network left around it; pauses are not the engine's to make."""
+    ending: Ending = "sentence"
+    words: tuple[Word, ...] = ()
+    """Where each word is, in seconds of `samples`; empty unless asked for."""
+
+
 OPENAI_VOICES = (
     "alloy",
     "ash",
@@ -177,7 +193,7 @@ class Synthesizer(Protocol):
     name: str
     """The card's id, or what the user named."""
     sample_rate_hz: int
-    """Rate of what `synthesize` yields."""
+    """Rate of the samples that `synthesize` yields."""
     voices: Sequence[Voice]
     """At least one; the first is the default."""
     stand_ins: Mapping[str, str]
@@ -189,11 +205,16 @@ class Synthesizer(Protocol):
     """How long the first piece of a text should be at most, where it can be cut there: what is said
     in a few hundred milliseconds, or in about a second by an engine that is slow."""
 
-    def synthesize(self, text: str, voice: Voice, speed: float) -> Iterator[Samples]:
-        """Speak one piece of text: blocks of samples at `sample_rate_hz`, as they are made.
+    times_words: bool
+    """Whether it knows where in the sound each word is."""
 
-        `speed` is 0.25 to 4 and does not change the pitch. Text with nothing to say (only
-        punctuation or emoji) yields nothing.
+    def synthesize(
+        self, text: str, voice: Voice, speed: float, *, words: bool = False
+    ) -> Iterator[Stretch]:
+        """Speak one piece of text: stretches at `sample_rate_hz`, as they are made.
+
+        `speed` is 0.25 to 4 and does not change the pitch. `words` asks for where the words are.
+        Text with nothing to say (only punctuation or emoji) yields nothing.
         """
         ...
 

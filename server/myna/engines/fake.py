@@ -19,6 +19,7 @@ from myna.engines.contract import (
     SAMPLE_RATE_HZ,
     DecodingOptions,
     Samples,
+    Stretch,
     Voice,
     Window,
     WindowJob,
@@ -60,24 +61,40 @@ class FakeSynthesizer:
         )
         self.stand_ins: Mapping[str, str] = {}
         self.workers = 2
+        self.times_words = True
 
     def read_voice(self, file: bytes, about: Voice) -> Voice:
         """As loud as the file's bytes say, the same for the same file. Never raises."""
         return replace(about, speaker=zlib.crc32(file) % len(_VOICES))
 
-    def synthesize(self, text: str, voice: Voice, speed: float) -> Iterator[Samples]:
-        """A block for each word, and the pause at the end. Never raises on any text."""
+    def synthesize(
+        self, text: str, voice: Voice, speed: float, *, words: bool = False
+    ) -> Iterator[Stretch]:
+        """One stretch. Never raises on any text."""
         if not any(character.isalnum() for character in text):
             return
-        amplitude = self._amplitude(voice)
-        for block in encode(text, self.sample_rate_hz, speed):
-            yield amplitude * block
+        blocks = list(encode(text, self.sample_rate_hz, speed))
+        clause = text.rstrip().endswith((",", ";", ":"))
+        yield Stretch(
+            self._amplitude(voice) * np.concatenate(blocks),
+            "clause" if clause else "sentence",
+            tuple(self._timed(text, speed)) if words else (),
+        )
 
     def warm_up(self) -> None:
         """Nothing to warm."""
 
     def close(self) -> None:
         """Nothing to free."""
+
+    def _timed(self, text: str, speed: float) -> Iterator[Word]:
+        """Each word from behind the pause before it."""
+        at_s = 0.0
+        for word in text.split():
+            *blocks, pause = encode(word, self.sample_rate_hz, speed)
+            start_s = at_s + len(pause) / self.sample_rate_hz
+            at_s += sum(map(len, blocks)) / self.sample_rate_hz
+            yield Word(f" {word}", start_s, at_s, 1.0)
 
     def _amplitude(self, voice: Voice) -> np.float32:
         """Of each of the three tones."""

@@ -17,24 +17,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 import numpy as np
+from numpy.typing import NDArray
 
 from myna.audio.tempo import hastened
-from myna.engines.contract import Samples, Voice
+from myna.engines.contract import Ending, Stretch, Voice
 from myna.engines.devices import choose_workers
 from myna.engines.espeak_text import reading
 from myna.engines.sessions import onnx_session
+from myna.engines.word_times import Said, WordTimes
 from myna.errors import EngineFailure
 
 if TYPE_CHECKING:
     import onnxruntime
     from piper.config import PiperConfig
-
-PAUSE_S = 0.2
-"""Silence after a sentence. The voice itself leaves 0.1 to 0.2 s around one, where speakers take
-about 0.4 s; after a comma what it leaves is enough."""
-
-PEAK = 0.9
-"""Loudest sample of a sentence, as Piper itself evens sentences out, with room for resampling."""
 
 MOST_PHONEMES = 200
 """Of one run at the voice's own pace, about 9 s. Memory grows by 20 MB with each second."""
@@ -51,6 +46,9 @@ SHORTEST_FACTOR = 0.4
 
 _CLAUSE_MARKS = frozenset(",;:")
 
+_DURATIONS = "/Ceil_output_0"
+"""What Piper's export calls the frames that the network gives each symbol."""
+
 
 class PiperSynthesizer:
     """A Piper voice, or all the speakers of one that has several. A `Synthesizer`."""
@@ -64,6 +62,7 @@ class PiperSynthesizer:
         self.voices = voices
         self.stand_ins: Mapping[str, str] = {}
         self.workers = workers
+        self.times_words = model.times
         self._model: Model | None = model
         self._phonemizing = threading.Lock()
 
@@ -86,7 +85,8 @@ class PiperSynthesizer:
         file = _voice_file(folder)
         try:
             about = json.loads(Path(f"{file}.json").read_text("utf-8"))
-            model = _PiperModel(file, about, onnx_session(file, device, threads))
+            session = onnx_session(file, device, threads, also=_DURATIONS)
+            model = _PiperModel(file, about, session)
             voices = voices_of(file.stem, about)
         except EngineFailure:
             raise
@@ -96,8 +96,10 @@ class PiperSynthesizer:
             workers = choose_workers(device, threads)
         return cls(model, name, voices, workers)
 
-    def synthesize(self, text: str, voice: Voice, speed: float) -> Iterator[Samples]:
-        """Blocks of samples, one or more a sentence, the pauses after sentences included.
+    def synthesize(
+        self, text: str, voice: Voice, speed: float, *, words: bool = False
+    ) -> Iterator[Stretch]:
+        """One stretch or more a sentence, each as loud as the network makes it.
 
         Text without letters and digits yields nothing. Raises EngineFailure where the voice cannot
         take the text, and after `close`.
@@ -108,12 +110,19 @@ class PiperSynthesizer:
         factor, tempo = pace(speed, SYMBOL_S * model.sample_rate_hz / model.hop_samples)
         most = max(LEAST_PHONEMES, int(MOST_PHONEMES / max(1.0, factor)))
         try:
-            for sentence in self._sentences(model, text):
-                for run in runs(sentence, most):
-                    made = _level(model.speak(run, voice.speaker, factor))
-                    yield hastened(made, model.sample_rate_hz, tempo)
-                if not _ends_in_clause(sentence):
-                    yield np.zeros(round(PAUSE_S / speed * model.sample_rate_hz), np.float32)
+            sentences = self._sentences(model, text)
+            times = self._times(model, text, sentences) if words else None
+            for sentence in sentences:
+                parts = list(runs(sentence, most))
+                for run in parts:
+                    said = model.speak(run, voice.speaker, factor)
+                    made = hastened(said.samples, model.sample_rate_hz, tempo)
+                    found = (
+                        times.take(run, said.bounds_s / tempo)
+                        if times and said.bounds_s is not None
+                        else ()
+                    )
+                    yield Stretch(np.clip(made, -1, 1), _ending(run, last=run is parts[-1]), found)
         except Exception as error:
             raise EngineFailure(f"the voice {self.name} failed on a text: {error}") from error
 
@@ -125,6 +134,12 @@ class PiperSynthesizer:
     def close(self) -> None:
         """Free the session once the calls that run have ended."""
         self._model = None
+
+    def _times(self, model: Model, text: str, sentences: Sequence[Sequence[str]]) -> WordTimes:
+        def alone(word: str) -> list[str]:
+            return [symbol for part in self._sentences(model, word) for symbol in part]
+
+        return WordTimes(text, [symbol for part in sentences for symbol in part], alone)
 
     def _sentences(self, model: Model, text: str) -> list[list[str]]:
         """Phonemes of each sentence that has any to say."""
@@ -142,13 +157,15 @@ class Model(Protocol):
     sample_rate_hz: int
     hop_samples: int
     """Samples that the network makes at a time: the grain of durations."""
+    times: bool
+    """Whether `speak` tells where the phonemes are."""
 
     def phonemize(self, text: str) -> list[list[str]]:
         """Phonemes and marks of each sentence."""
         ...
 
-    def speak(self, phonemes: Sequence[str], speaker: int | None, factor: float) -> Samples:
-        """Samples of one run, each symbol `factor` times as long as the voice's own."""
+    def speak(self, phonemes: Sequence[str], speaker: int | None, factor: float) -> Said:
+        """One run, each symbol `factor` times as long as the voice's own."""
         ...
 
 
@@ -158,7 +175,11 @@ class _PiperModel:
     def __init__(
         self, file: Path, about: dict[str, Any], session: onnxruntime.InferenceSession
     ) -> None:
-        from piper.config import PiperConfig, SynthesisConfig  # noqa: PLC0415 - see the module
+        from piper.config import (  # noqa: PLC0415 - see the module
+            PhonemeType,
+            PiperConfig,
+            SynthesisConfig,
+        )
         from piper.voice import PiperVoice  # noqa: PLC0415
 
         self._config: PiperConfig = PiperConfig.from_dict(about)
@@ -167,15 +188,30 @@ class _PiperModel:
         self._voice = PiperVoice(session=session, config=self._config, download_dir=file.parent)
         self.sample_rate_hz = self._config.sample_rate
         self.hop_samples = self._config.hop_length
+        # Pinyin has ids for parts of a syllable, and blanks where no other voice has them.
+        spelled = self._config.phoneme_type != PhonemeType.PINYIN
+        self.times = spelled and len(session.get_outputs()) > 1
 
     def phonemize(self, text: str) -> list[list[str]]:
         return self._voice.phonemize(text)
 
-    def speak(self, phonemes: Sequence[str], speaker: int | None, factor: float) -> Samples:
+    def speak(self, phonemes: Sequence[str], speaker: int | None, factor: float) -> Said:
         how = self._synthesis(speaker_id=speaker, length_scale=self._config.length_scale * factor)
         ids = self._voice.phonemes_to_ids(list(phonemes))
-        made = self._voice.phoneme_ids_to_audio(ids, how)
-        return np.asarray(made, np.float32).reshape(-1)
+        made, durations = self._voice.phoneme_ids_to_audio(ids, how, include_alignments=True)
+        samples = np.asarray(made, np.float32).reshape(-1)
+        if durations is None or not self.times:
+            return Said(samples)
+        return Said(samples, self._bounds_s(phonemes, np.asarray(durations).reshape(-1)))
+
+    def _bounds_s(
+        self, phonemes: Sequence[str], durations: NDArray[np.int64]
+    ) -> NDArray[np.float64]:
+        """Of the samples of each id: a beginning, then each phoneme's ids and a blank, an end."""
+        counts = [len(self._config.phoneme_id_map.get(phoneme, ())) for phoneme in phonemes]
+        firsts = 2 + np.cumsum([0, *(count + 1 if count else 0 for count in counts)])
+        ends = np.concatenate([[0], np.cumsum(durations)])
+        return ends[firsts] / self.sample_rate_hz
 
 
 def _voice_file(folder: Path) -> Path:
@@ -223,11 +259,6 @@ def pace(speed: float, symbol_frames: float) -> tuple[float, float]:
     return factor, speed / natural
 
 
-def _level(samples: Samples) -> Samples:
-    peak = float(np.abs(samples).max(initial=0.0))
-    return samples * np.float32(PEAK / max(peak, 0.05))  # near-silence is not blown up
-
-
 def runs(phonemes: Sequence[str], most: int) -> Iterator[Sequence[str]]:
     """A sentence in runs of at most `most` phonemes: cut after a clause, else after a word, else
     anywhere. Runs in which nothing is said are left out."""
@@ -256,5 +287,8 @@ def _says(phonemes: Sequence[str]) -> bool:
     return any(char.isalnum() for part in phonemes for char in part)
 
 
-def _ends_in_clause(phonemes: Sequence[str]) -> bool:
-    return next((part for part in reversed(phonemes) if part != " "), "") in _CLAUSE_MARKS
+def _ending(run: Sequence[str], *, last: bool) -> Ending:
+    """How a run ends; `last` says whether the sentence ends with it."""
+    if next((part for part in reversed(run) if part != " "), "") in _CLAUSE_MARKS:
+        return "clause"
+    return "sentence" if last else "word"

@@ -86,7 +86,7 @@ class Playground:
     @classmethod
     def load(cls) -> Playground:
         """The files that come with the package."""
-        folder = files(__package__).joinpath("static")
+        folder = files(__package__ or "myna.playground").joinpath("static")
         return cls({file.name: file.read_bytes() for file in folder.iterdir()})
 
     @property

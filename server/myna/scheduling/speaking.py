@@ -4,21 +4,27 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncGenerator, Callable, Hashable, Sequence
+from collections.abc import AsyncGenerator, Callable, Hashable, Iterable, Iterator, Sequence
 from concurrent.futures import Executor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from threading import Lock
 from typing import TypeVar
+from unicodedata import east_asian_width
 
 import numpy as np
 
-from myna.audio.encode import SpeechEncoder, SpeechFormat, encoder
+from myna.audio.codecs import Layout
+from myna.audio.encode import SpeechEncoder, encoder
+from myna.audio.joints import Piece, joined
+from myna.audio.loudness import Leveller
 from myna.engines.contract import Samples, Synthesizer, Voice
-from myna.errors import BadRequest
+from myna.errors import BadRequest, EngineFailure, MynaError
 from myna.scheduling.queue import Ticket
 from myna.scheduling.workers import Workers
+from myna.text.manner import Manner
 from myna.text.sentences import FIRST_CHARS, cuts, speakable
 from myna.text.spoken import spoken
+from myna.text.transcript import Word
 
 T = TypeVar("T")
 
@@ -37,7 +43,15 @@ class Utterance:
     text: str
     voice: Voice
     speed: float
-    format: SpeechFormat
+    layout: Layout
+    words: bool = False
+    """Whether the listener wants to know where each word is."""
+    manner: Manner = field(default_factory=Manner)
+
+    @property
+    def pace(self) -> float:
+        """The speed with what the manner asks for, within what engines take."""
+        return min(4.0, max(0.25, self.speed * self.manner.pace))
 
 
 @dataclass(eq=False, slots=True)
@@ -45,8 +59,7 @@ class PieceJob:
     """One piece of a text on its way through an engine."""
 
     text: str
-    voice: Voice
-    speed: float
+    utterance: Utterance
 
 
 class PieceRunner:
@@ -61,15 +74,21 @@ class PieceRunner:
 
     def cost_s(self, job: PieceJob) -> float:
         """About how many seconds of audio it will be."""
-        return len(job.text) / _CHARS_PER_S / job.speed
+        return len(job.text) / _CHARS_PER_S / job.utterance.pace
 
-    def run(self, jobs: Sequence[PieceJob]) -> list[Samples | PieceJob | Exception]:
+    def run(self, jobs: Sequence[PieceJob]) -> list[Piece | PieceJob | Exception]:
         """Speak."""
         return [self._speak(job) for job in jobs]
 
-    def _speak(self, job: PieceJob) -> Samples:
-        blocks = list(self._engine.synthesize(job.text, job.voice, job.speed))
-        return np.concatenate(blocks) if blocks else np.zeros(0, np.float32)
+    def _speak(self, job: PieceJob) -> Piece:
+        asked = job.utterance
+        stretches = self._engine.synthesize(job.text, asked.voice, asked.pace, words=asked.words)
+        return joined(
+            stretches,
+            self._engine.sample_rate_hz,
+            speed=asked.pace,
+            pauses=asked.manner.pauses,
+        )
 
 
 class SpeechService:
@@ -78,15 +97,18 @@ class SpeechService:
     def __init__(
         self,
         engine: Synthesizer,
-        workers: Workers[PieceJob, Samples],
+        workers: Workers[PieceJob, Piece],
         threads: Executor,
         *,
         first_chars: int = FIRST_CHARS,
         normalize: bool = True,
+        loudness_lufs: float | None = None,
     ) -> None:
+        """Utterances are brought to `loudness_lufs`; None leaves what the engine makes."""
         self.engine = engine
         self.workers = workers
         self._threads = threads
+        self._loudness_lufs = loudness_lufs
         self._first_chars = first_chars
         self._normalize = normalize
 
@@ -112,25 +134,33 @@ class SpeechService:
         Left early, it takes back the pieces that still wait.
 
         Raises:
-            BadRequest: the text is nothing but markup; nothing was yielded.
-            MynaError: the engine failed; what was yielded before is a valid beginning.
+            BadRequest: the text is nothing but markup, the voice cannot read it, or words are
+                wanted of an engine that does not know where they are.
+            MynaError: the engine or the encoder failed; what was yielded before is a valid
+                beginning.
         """
+        if utterance.words and not self.engine.times_words:
+            raise BadRequest(
+                f"The model {self.engine.name} does not tell where its words are; leave out "
+                "'timestamp_granularities' and 'subtitles', or take another model.",
+                param="timestamp_granularities",
+            )
         ticket = Ticket(caller)
-        coder = _Coder(encoder(utterance.format, self.engine.sample_rate_hz))
-        pending: deque[asyncio.Future[Samples]] = deque()
+        coder = _Coder(utterance, self.engine.sample_rate_hz, self._loudness_lufs)
+        pending: deque[asyncio.Future[Piece]] = deque()
         spoken_s = 0.0
         try:
             waiting = deque(await self._call(lambda: self.pieces(utterance)))
             while waiting or pending:
                 while waiting and len(pending) < _LOOKAHEAD:
                     pending.append(self._submit(ticket, utterance, waiting.popleft()))
-                samples = await pending.popleft()
-                spoken = await self._encode(coder, samples)
+                spoken = await self._encode(coder, await pending.popleft(), spoken_s)
                 spoken_s += spoken.seconds
                 yield spoken
             if not spoken_s:
                 rate_hz = self.engine.sample_rate_hz
-                yield await self._encode(coder, np.zeros(int(_SILENCE_S * rate_hz), np.float32))
+                silence = Piece(np.zeros(int(_SILENCE_S * rate_hz), np.float32))
+                yield await self._encode(coder, silence, 0.0)
             tail = await self._call(coder.finish)
             yield Spoken(tail, 0.0)
         finally:
@@ -140,38 +170,58 @@ class SpeechService:
             await asyncio.gather(*pending, return_exceptions=True)
             await self._call(coder.close)
 
-    def _submit(self, ticket: Ticket, utterance: Utterance, text: str) -> asyncio.Future[Samples]:
-        job = PieceJob(text, utterance.voice, utterance.speed)
-        return asyncio.wrap_future(self.workers.submit(ticket, job))
+    def _submit(self, ticket: Ticket, utterance: Utterance, text: str) -> asyncio.Future[Piece]:
+        return asyncio.wrap_future(self.workers.submit(ticket, PieceJob(text, utterance)))
 
-    async def _encode(self, coder: _Coder, samples: Samples) -> Spoken:
-        data = await self._call(lambda: coder.encode(samples))
-        return Spoken(data, len(samples) / self.engine.sample_rate_hz)
+    async def _encode(self, coder: _Coder, piece: Piece, at_s: float) -> Spoken:
+        data = await self._call(lambda: coder.encode(piece.samples))
+        words = tuple(_continued(piece.words, at_s))
+        return Spoken(data, len(piece.samples) / self.engine.sample_rate_hz, words)
 
     async def _call(self, function: Callable[[], T]) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._threads, function)
 
 
-class _Coder:
-    """An encoder that is not closed under the thread that still encodes for a client who left."""
+def _continued(words: Iterable[Word], at_s: float) -> Iterator[Word]:
+    """The words of a piece that begins at `at_s` of the stream, with the space that its text lost
+    where it was cut off; scripts of wide characters have none."""
+    for number, word in enumerate(words):
+        parted = at_s > 0 and number == 0 and east_asian_width(word.text[0]) not in "WF"
+        text = f" {word.text.lstrip()}" if parted else word.text
+        yield Word(text, word.start_s + at_s, word.end_s + at_s, word.probability)
 
-    def __init__(self, coder: SpeechEncoder) -> None:
-        self._coder = coder
+
+class _Coder:
+    """The levelling and the encoder of one stream: not closed under the thread that still encodes
+    for a client who left. What goes wrong in a codec is an EngineFailure."""
+
+    def __init__(self, utterance: Utterance, rate_hz: int, loudness_lufs: float | None) -> None:
+        self._coder: SpeechEncoder = encoder(utterance.layout, rate_hz)
+        self._leveller = Leveller(loudness_lufs, rate_hz, gain_db=utterance.manner.gain_db)
         self._lock = Lock()
         self._closed = False
 
     def encode(self, samples: Samples) -> bytes:
-        with self._lock:
-            return b"" if self._closed else self._coder.encode(samples)
+        return self._safely(lambda: self._coder.encode(self._leveller.level(samples)))
 
     def finish(self) -> bytes:
-        with self._lock:
-            return b"" if self._closed else self._coder.finish()
+        return self._safely(self._coder.finish)
 
     def close(self) -> None:
         with self._lock:
             self._closed = True
             self._coder.close()
+
+    def _safely(self, work: Callable[[], bytes]) -> bytes:
+        with self._lock:
+            if self._closed:
+                return b""
+            try:
+                return work()
+            except MynaError:
+                raise
+            except Exception as error:
+                raise EngineFailure(f"the speech could not be encoded: {error}") from error
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,3 +232,5 @@ class Spoken:
     """May be empty where the codec holds audio back."""
     seconds: float
     """How much audio went in."""
+    words: tuple[Word, ...] = ()
+    """What was said in it, in seconds of the whole stream, if that was asked for."""

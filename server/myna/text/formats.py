@@ -165,7 +165,7 @@ def _verbose_json(transcript: Transcript, wish: _Wish) -> Rendered:
         "text": transcript.text,
     }
     if "word" in wish.granularities:
-        words = (_word(word) for word in transcript.words)
+        words = (word_shape(word) for word in transcript.words)
         body["words"] = [word for word in words if word["word"]]
     if "segment" in wish.granularities:
         body["segments"] = [_segment(*item) for item in enumerate(transcript.segments)]
@@ -290,8 +290,8 @@ _AFTER_WORD = "\"'“”„‘’«»‹›.。,，!！?？:：;；、)]}-–—
 that are spoken (%, $, &, @, #) stay."""
 
 
-def _word(word: Word) -> dict[str, Any]:
-    """Empty `word` where there was only punctuation."""
+def word_shape(word: Word) -> dict[str, Any]:
+    """`{word, start, end}` in seconds; empty `word` where there was only punctuation."""
     start_s = _seconds(word.start_s)
     text = word.text.strip().rstrip(_AFTER_WORD)
     bare = text.lstrip(_BEFORE_WORD)

@@ -25,8 +25,8 @@ TEXT = "The quick brown fox jumps over the lazy dog, 42 times! Größe 你好世
 
 def speech(text=TEXT, voice=0, speed=1.0):
     """float32 at 24 kHz."""
-    blocks = list(SPEAKER.synthesize(text, SPEAKER.voices[voice], speed))
-    return np.concatenate([np.zeros(0, np.float32), *blocks])
+    made = SPEAKER.synthesize(text, SPEAKER.voices[voice], speed)
+    return np.concatenate([np.zeros(0, np.float32), *(stretch.samples for stretch in made)])
 
 
 def recorded(samples):
@@ -53,15 +53,34 @@ def said(samples):
 def test_the_same_text_always_sounds_the_same():
     assert np.array_equal(speech(), speech())
     again = FakeSynthesizer()
-    blocks = again.synthesize(TEXT, again.voices[0], 1.0)
-    assert np.array_equal(np.concatenate(list(blocks)), speech())
+    (stretch,) = again.synthesize(TEXT, again.voices[0], 1.0)
+    assert np.array_equal(stretch.samples, speech())
 
 
-def test_speech_is_mono_float32_within_bounds_and_comes_in_blocks():
-    blocks = list(SPEAKER.synthesize("one two three", SPEAKER.voices[-1], 1.0))
-    assert len(blocks) == 4
-    assert all(block.dtype == np.float32 and block.ndim == 1 for block in blocks)
-    assert 0.2 < np.abs(np.concatenate(blocks)).max() < 1.0
+def test_speech_is_mono_float32_within_bounds():
+    (stretch,) = SPEAKER.synthesize("one two three", SPEAKER.voices[-1], 1.0)
+    assert (stretch.samples.dtype, stretch.samples.ndim) == (np.float32, 1)
+    assert 0.2 < np.abs(stretch.samples).max() < 1.0
+
+
+@pytest.mark.parametrize(("text", "ending"), [("One.", "sentence"), ("and so, ", "clause")])
+def test_a_stretch_ends_as_its_text_does(text, ending):
+    assert [stretch.ending for stretch in SPEAKER.synthesize(text, SPEAKER.voices[0], 1.0)] == [
+        ending
+    ]
+
+
+@pytest.mark.parametrize("speed", [0.5, 1.0, 2.0])
+def test_words_are_where_the_listener_hears_them(speed):
+    text = "one two " + "long" * 20 + " end"
+    (stretch,) = SPEAKER.synthesize(text, SPEAKER.voices[0], speed, words=True)
+    told = stretch.words
+    assert "".join(word.text for word in told).split() == text.split()
+    found = heard(recorded(stretch.samples), word_timestamps=True).segments
+    first, last = found[0].words[0], found[-1].words[-1]
+    assert told[0].start_s == pytest.approx(first.start_s, abs=0.02)
+    assert told[-1].end_s == pytest.approx(last.end_s, abs=0.02)
+    assert told[-1].end_s <= len(stretch.samples) / SPEAKER.sample_rate_hz
 
 
 def test_speech_is_about_as_long_as_people_take():
@@ -87,13 +106,13 @@ def test_any_file_is_a_voice_the_same_for_the_same_file():
     about = Voice("voice_1", "Ann", "de-DE")
     taken = [SPEAKER.read_voice(file, about) for file in (b"one", b"two", b"one")]
     assert [voice.id for voice in taken] == ["voice_1"] * 3
-    said = [b"".join(SPEAKER.synthesize("hi", voice, 1.0)) for voice in taken]
+    said = [next(SPEAKER.synthesize("hi", voice, 1.0)).samples.tobytes() for voice in taken]
     assert said[0] == said[2] != said[1]
 
 
 def test_an_unknown_voice_speaks_like_the_first():
-    blocks = SPEAKER.synthesize("hi", Voice("custom", "Custom", "de-DE"), 1.0)
-    assert np.array_equal(np.concatenate(list(blocks)), speech("hi"))
+    (stretch,) = SPEAKER.synthesize("hi", Voice("custom", "Custom", "de-DE"), 1.0)
+    assert np.array_equal(stretch.samples, speech("hi"))
 
 
 @pytest.mark.parametrize("text", ["", "  ", "...", "?!", "😀", "—\n"])

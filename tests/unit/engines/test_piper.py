@@ -15,17 +15,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from myna.engines.contract import OPENAI_VOICES, Synthesizer, Voice
+from myna.engines.contract import OPENAI_VOICES, Stretch, Synthesizer, Voice
 from myna.engines.piper import (
     LEAST_PHONEMES,
     MOST_PHONEMES,
-    PAUSE_S,
-    PEAK,
     PiperSynthesizer,
     pace,
     runs,
     voices_of,
 )
+from myna.engines.word_times import Said
 from myna.errors import EngineFailure
 from myna.scheduling.voices import voice_named
 
@@ -39,6 +38,7 @@ class LetterModel:
 
     sample_rate_hz = RATE_HZ
     hop_samples = 256
+    times = True
 
     def __init__(self, level: float = 0.3) -> None:
         self.level = level
@@ -60,10 +60,11 @@ class LetterModel:
             self.phonemizing -= 1
         return sentences
 
-    def speak(self, phonemes: Sequence[str], speaker: int | None, factor: float) -> np.ndarray:
+    def speak(self, phonemes: Sequence[str], speaker: int | None, factor: float) -> Said:
         self.spoken.append(("".join(phonemes), speaker, factor))
         at = np.arange(round(len(phonemes) * RATE_HZ / 100)) / RATE_HZ
-        return (self.level * np.sin(2 * math.pi * 220 * at)).astype(np.float32)
+        sound = (self.level * np.sin(2 * math.pi * 220 * at)).astype(np.float32)
+        return Said(sound, np.arange(len(phonemes) + 1) / 100)
 
 
 @pytest.fixture
@@ -76,8 +77,8 @@ def synthesizer(model: LetterModel) -> PiperSynthesizer:
     return PiperSynthesizer(model, "tts-test", [VOICE], workers=2)
 
 
-def pauses(blocks: Sequence[np.ndarray]) -> list[float]:
-    return [len(block) / RATE_HZ for block in blocks if not block.any()]
+def endings(stretches: Sequence[Stretch]) -> list[str]:
+    return [stretch.ending for stretch in stretches]
 
 
 def test_it_is_a_synthesizer(synthesizer: PiperSynthesizer) -> None:
@@ -86,14 +87,13 @@ def test_it_is_a_synthesizer(synthesizer: PiperSynthesizer) -> None:
     assert taken.voices[0] == VOICE
 
 
-def test_each_sentence_is_spoken_by_itself_and_followed_by_a_pause(
+def test_each_sentence_is_spoken_by_itself(
     synthesizer: PiperSynthesizer, model: LetterModel
 ) -> None:
-    blocks = list(synthesizer.synthesize("One. Two!", VOICE, 1.0))
+    made = list(synthesizer.synthesize("One. Two!", VOICE, 1.0))
     assert [text for text, _, _ in model.spoken] == ["One.", " Two!"]
-    assert [bool(block.any()) for block in blocks] == [True, False, True, False]
-    assert pauses(blocks) == pytest.approx([PAUSE_S, PAUSE_S], abs=1e-3)
-    assert all(block.dtype == np.float32 and block.ndim == 1 for block in blocks)
+    assert endings(made) == ["sentence", "sentence"]
+    assert all((each.samples.dtype, each.samples.ndim) == (np.float32, 1) for each in made)
 
 
 def test_the_first_sentence_can_be_heard_before_the_second_is_made(
@@ -103,17 +103,30 @@ def test_the_first_sentence_can_be_heard_before_the_second_is_made(
     assert len(model.spoken) == 1
 
 
-@pytest.mark.parametrize("speed", [0.5, 2.0])
-def test_pauses_follow_the_speed(synthesizer: PiperSynthesizer, speed: float) -> None:
-    blocks = list(synthesizer.synthesize("One.", VOICE, speed))
-    assert pauses(blocks) == pytest.approx([PAUSE_S / speed], abs=1e-3)
-
-
 @pytest.mark.parametrize("text", ["and so,", "and so, ", "namely:", "well;"])
-def test_a_piece_that_ends_in_a_clause_has_no_pause(
-    synthesizer: PiperSynthesizer, text: str
+def test_a_piece_that_ends_in_a_clause_says_so(synthesizer: PiperSynthesizer, text: str) -> None:
+    assert endings(list(synthesizer.synthesize(text, VOICE, 1.0))) == ["clause"]
+
+
+def test_a_sentence_in_parts_goes_on_until_its_end(synthesizer: PiperSynthesizer) -> None:
+    text = "word " * 30 + "clause, " + "word " * 30
+    assert endings(list(synthesizer.synthesize(text, VOICE, 1.0))) == ["clause", "sentence"]
+    found = endings(list(synthesizer.synthesize("word " * 80, VOICE, 1.0)))
+    assert found == ["word"] * (len(found) - 1) + ["sentence"]
+
+
+@pytest.mark.parametrize("speed", [0.5, 1.0, 4.0])
+def test_words_are_told_with_every_run_in_the_time_of_its_samples(
+    synthesizer: PiperSynthesizer, speed: float
 ) -> None:
-    assert pauses(list(synthesizer.synthesize(text, VOICE, 1.0))) == []
+    text = "Hello there. " + "word and more, " * 40
+    made = list(synthesizer.synthesize(text, VOICE, speed, words=True))
+    assert "".join(word.text for each in made for word in each.words) == text.rstrip()
+    for each in made:
+        assert each.words
+        assert all(word.start_s < word.end_s for word in each.words)
+        assert each.words[-1].end_s <= len(each.samples) / RATE_HZ * (4 if speed < 1 else 1) + 0.01
+    assert [each.words for each in synthesizer.synthesize("Hi.", VOICE, speed)] == [()]
 
 
 @pytest.mark.parametrize("text", ["", " ", "...", "!", "😀👍", "— –", "\x00\x1b", "\ud800"])
@@ -124,16 +137,13 @@ def test_text_with_nothing_to_say_yields_nothing(
     assert model.spoken == []
 
 
-@pytest.mark.parametrize("level", [0.1, 0.5, 3.0])
-def test_every_sentence_is_brought_to_one_level(level: float) -> None:
+@pytest.mark.parametrize(("level", "peak"), [(0.1, 0.1), (0.5, 0.5), (3.0, 1.0)])
+def test_a_sentence_is_as_loud_as_the_network_makes_it_within_bounds(
+    level: float, peak: float
+) -> None:
     synthesizer = PiperSynthesizer(LetterModel(level), "tts-test", [VOICE], workers=1)
-    block = next(synthesizer.synthesize("Hello there.", VOICE, 1.0))
-    assert np.abs(block).max() == pytest.approx(PEAK, rel=0.01)
-
-
-def test_near_silence_is_not_made_loud() -> None:
-    synthesizer = PiperSynthesizer(LetterModel(1e-4), "tts-test", [VOICE], workers=1)
-    assert np.abs(next(synthesizer.synthesize("Hello.", VOICE, 1.0))).max() < 0.01
+    made = next(synthesizer.synthesize("Hello there.", VOICE, 1.0))
+    assert np.abs(made.samples).max() == pytest.approx(peak, rel=0.01)
 
 
 def test_the_speaker_of_the_voice_speaks(synthesizer: PiperSynthesizer, model: LetterModel) -> None:
@@ -155,16 +165,16 @@ def test_a_long_sentence_is_run_in_bounded_parts_that_lose_nothing(
 def test_speech_too_fast_for_the_network_is_made_faster_afterwards(
     synthesizer: PiperSynthesizer, model: LetterModel, speed: float
 ) -> None:
-    said = sum(map(len, synthesizer.synthesize("a" * 150, VOICE, speed)))
+    said = sum(len(each.samples) for each in synthesizer.synthesize("a" * 150, VOICE, speed))
     factor = model.spoken[0][2]
     assert factor == pytest.approx(0.4)
-    assert said < 1.5 * RATE_HZ + PAUSE_S / speed * RATE_HZ
+    assert said < 1.5 * RATE_HZ
 
 
 def test_a_failure_of_the_network_is_an_engine_failure(
     synthesizer: PiperSynthesizer, model: LetterModel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def broken(*_: object) -> np.ndarray:
+    def broken(*_: object) -> Said:
         raise RuntimeError("out of memory")
 
     monkeypatch.setattr(model, "speak", broken)
@@ -185,7 +195,7 @@ def test_a_call_that_runs_while_the_voice_is_closed_ends_as_it_should(
     blocks = synthesizer.synthesize("One. Two.", VOICE, 1.0)
     next(blocks)
     synthesizer.close()
-    assert len(list(blocks)) == 3
+    assert len(list(blocks)) == 1
 
 
 def test_warming_up_speaks_a_word(synthesizer: PiperSynthesizer, model: LetterModel) -> None:
@@ -292,6 +302,9 @@ class Session:
         self.ids: list[int] = []
         self.speakers: list[int | None] = []
 
+    def get_outputs(self) -> list[str]:
+        return ["output"]
+
     def run(self, _names: None, inputs: dict[str, np.ndarray]) -> list[np.ndarray]:
         self.ids = inputs["input"][0].tolist()
         self.speakers.append(int(inputs["sid"][0]) if "sid" in inputs else None)
@@ -304,7 +317,7 @@ LETTERS = "^_$ .ˈːaehklnotuyɑəɛɡʊ"
 @pytest.fixture
 def session(monkeypatch: pytest.MonkeyPatch) -> Session:
     made = Session()
-    monkeypatch.setattr("myna.engines.piper.onnx_session", lambda *_: made)
+    monkeypatch.setattr("myna.engines.piper.onnx_session", lambda *_, **_also: made)
     return made
 
 

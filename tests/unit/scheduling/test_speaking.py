@@ -13,13 +13,17 @@ from typing import Any
 import numpy as np
 import pytest
 
-from myna.audio.encode import SPEECH_RATE_HZ, SpeechFormat, to_pcm, wav_header
-from myna.engines.contract import Samples, Voice
+from myna.audio.codecs import SPEECH_RATE_HZ, SpeechFormat, layout_of
+from myna.audio.encode import to_pcm, wav_header
+from myna.audio.joints import PAUSES_S, Piece, joined
+from myna.audio.loudness import measured
+from myna.engines.contract import Samples, Stretch, Voice
 from myna.errors import BadRequest, EngineFailure
 from myna.scheduling import speaking
 from myna.scheduling.speaking import PieceJob, PieceRunner, SpeechService, Spoken, Utterance
 from myna.scheduling.workers import Workers
 from myna.text.sentences import pieces
+from myna.text.transcript import Word
 
 WAIT_S = 20
 JOE = Voice("joe", "Joe", "en-US")
@@ -34,27 +38,37 @@ PIECES = list(pieces(TEXT))
 
 
 def sound(text: str) -> Samples:
-    """A hundredth of a second that differs from text to text."""
-    return np.full(SPEECH_RATE_HZ // 100, len(text) / 1_000, np.float32)
+    """A tenth of a second that differs from text to text."""
+    return np.full(SPEECH_RATE_HZ // 10, len(text) / 1_000, np.float32)
+
+
+def said(text: str, speed: float = 1.0) -> Samples:
+    """What comes of it: three stretches, joined."""
+    parts = [Stretch(part) for part in np.array_split(sound(text), 3)]
+    return joined(parts, SPEECH_RATE_HZ, speed=speed).samples
 
 
 @dataclass
 class Singer:
     """A synthesizer; `sing` may be replaced."""
 
-    sing: Callable[[str], Iterator[Samples]] | None = None
+    sing: Callable[[str], Iterator[Stretch]] | None = None
     said: list[tuple[str, str, float]] = field(default_factory=list)
     name: str = "singer"
     sample_rate_hz: int = SPEECH_RATE_HZ
     voices: tuple[Voice, ...] = (JOE,)
     workers: int = 2
+    times_words: bool = False
 
-    def synthesize(self, text: str, voice: Voice, speed: float) -> Iterator[Samples]:
+    def synthesize(
+        self, text: str, voice: Voice, speed: float, *, words: bool = False
+    ) -> Iterator[Stretch]:
         self.said.append((text, voice.id, speed))
+        assert not words
         yield from (self.sing or self.sung)(text)
 
-    def sung(self, text: str) -> Iterator[Samples]:
-        yield from np.array_split(sound(text), 3)
+    def sung(self, text: str) -> Iterator[Stretch]:
+        yield from (Stretch(part) for part in np.array_split(sound(text), 3))
 
     def warm_up(self) -> None:
         raise AssertionError
@@ -72,8 +86,8 @@ def singer() -> Singer:
 
 
 @pytest.fixture
-def workers(singer) -> Iterator[Workers[PieceJob, Samples]]:
-    workers = Workers[PieceJob, Samples](PieceRunner(singer), threads=2, batch_limit=1)
+def workers(singer) -> Iterator[Workers[PieceJob, Piece]]:
+    workers = Workers[PieceJob, Piece](PieceRunner(singer), threads=2, batch_limit=1)
     workers.start()
     yield workers
     workers.close()
@@ -87,7 +101,7 @@ def speak(singer, workers) -> Iterator[Speak]:
         def make(
             text: str = TEXT, speech_format: SpeechFormat = "pcm", speed: float = 1.0
         ) -> AsyncIterator[Spoken]:
-            return service.speak(Utterance(text, JOE, speed, speech_format))
+            return service.speak(Utterance(text, JOE, speed, layout_of(speech_format)))
 
         yield make
 
@@ -128,7 +142,7 @@ async def in_thread(function: Callable[[], Any]) -> Any:
 
 
 def pcm(texts: list[str]) -> bytes:
-    return b"".join(to_pcm(sound(text)).tobytes() for text in texts)
+    return b"".join(to_pcm(said(text)).tobytes() for text in texts)
 
 
 def audio(found: list[Spoken]) -> bytes:
@@ -148,7 +162,7 @@ def test_pieces_are_spoken_and_come_in_order(speak, singer):
 def test_pieces_that_are_finished_out_of_order_come_in_order(speak, singer):
     second_done = threading.Event()
 
-    def sing(text: str) -> Iterator[Samples]:
+    def sing(text: str) -> Iterator[Stretch]:
         if text == PIECES[0]:
             assert second_done.wait(WAIT_S)
         yield from singer.sung(text)
@@ -166,7 +180,8 @@ def test_voice_and_speed_reach_the_engine(speak, singer):
 
 def test_the_seconds_add_up_to_the_audio(speak):
     found = run(everything(speak()))
-    assert sum(spoken.seconds for spoken in found) == pytest.approx(len(PIECES) / 100)
+    each_s = 0.1 + 3 * PAUSES_S["sentence"]
+    assert sum(spoken.seconds for spoken in found) == pytest.approx(len(PIECES) * each_s)
 
 
 def test_a_header_comes_with_the_first_piece(speak):
@@ -177,7 +192,7 @@ def test_a_header_comes_with_the_first_piece(speak):
 def test_the_first_piece_does_not_wait_for_the_last(speak, singer):
     go = threading.Event()
 
-    def sing(text: str) -> Iterator[Samples]:
+    def sing(text: str) -> Iterator[Stretch]:
         if text == PIECES[2]:
             assert go.wait(WAIT_S)
         yield from singer.sung(text)
@@ -192,6 +207,56 @@ def test_the_first_piece_does_not_wait_for_the_last(speak, singer):
         await everything(stream)
 
     run(main())
+
+
+def test_speech_is_brought_to_the_loudness_that_is_set(singer, workers):
+    """The first piece decides; the joints of pieces are then no steps in loudness."""
+
+    def sing(text: str) -> Iterator[Stretch]:
+        at = np.arange(SPEECH_RATE_HZ) / SPEECH_RATE_HZ
+        yield Stretch((0.02 * np.sin(2 * np.pi * 997 * at)).astype(np.float32))
+
+    singer.sing = sing
+    with ThreadPoolExecutor(4) as threads:
+        service = SpeechService(singer, workers, threads, loudness_lufs=-20.0)
+        found = run(everything(service.speak(Utterance(TEXT, JOE, 1.0, layout_of("pcm")))))
+    heard = [np.frombuffer(spoken.data, "<i2") / 32768 for spoken in found if spoken.data]
+    assert len(heard) == len(PIECES)
+    for samples in heard:
+        lufs = measured(samples.astype(np.float32), SPEECH_RATE_HZ).lufs
+        assert lufs == pytest.approx(-20, abs=0.5)
+        assert np.array_equal(samples, heard[0])
+
+
+def test_words_are_told_in_seconds_of_the_whole_stream(workers, singer):
+    def synthesize(text, voice, speed, *, words):
+        assert words
+        yield Stretch(sound(text), words=(Word(text[:4], 0.02, 0.09, 1.0),))
+
+    singer.times_words, singer.synthesize = True, synthesize
+    with ThreadPoolExecutor(4) as threads:
+        service = SpeechService(singer, workers, threads)
+        asked = Utterance(TEXT, JOE, 1.0, layout_of("pcm"), words=True)
+        found = run(everything(service.speak(asked)))
+    told = [word for spoken in found for word in spoken.words]
+    piece_s = 0.1 + PAUSES_S["sentence"]
+    first, *rest = PIECES
+    assert [word.text for word in told] == [first[:4], *(f" {text[:4]}" for text in rest)]
+    assert [word.start_s for word in told] == pytest.approx(
+        [0.02 + number * piece_s for number in range(len(PIECES))]
+    )
+
+
+def test_words_of_a_voice_that_does_not_know_them_are_refused_before_anything_is_made(
+    workers, singer
+):
+    with ThreadPoolExecutor(4) as threads:
+        service = SpeechService(singer, workers, threads)
+        asked = Utterance(TEXT, JOE, 1.0, layout_of("pcm"), words=True)
+        with pytest.raises(BadRequest, match="does not tell where its words are") as refused:
+            run(everything(service.speak(asked)))
+    assert refused.value.param == "timestamp_granularities"
+    assert singer.said == []
 
 
 @pytest.mark.parametrize("text", ["", "   "])
@@ -211,7 +276,7 @@ def test_a_piece_without_sound_is_no_error(speak, singer):
 def test_only_two_pieces_of_a_request_are_on_their_way(speak, singer, workers):
     go = threading.Event()
 
-    def sing(text: str) -> Iterator[Samples]:
+    def sing(text: str) -> Iterator[Stretch]:
         assert go.wait(WAIT_S)
         yield from singer.sung(text)
 
@@ -232,7 +297,7 @@ def test_only_two_pieces_of_a_request_are_on_their_way(speak, singer, workers):
 
 
 def test_an_engines_error_ends_the_stream_behind_what_was_spoken(speak, singer):
-    def sing(text: str) -> Iterator[Samples]:
+    def sing(text: str) -> Iterator[Stretch]:
         if text == PIECES[2]:
             raise EngineFailure("hoarse")
         yield from singer.sung(text)
@@ -251,7 +316,7 @@ def test_an_engines_error_ends_the_stream_behind_what_was_spoken(speak, singer):
 def test_every_piece_may_fail_and_one_error_is_told(speak, singer, workers):
     together = threading.Barrier(2)
 
-    def sing(text: str) -> Iterator[Samples]:
+    def sing(text: str) -> Iterator[Stretch]:
         together.wait(WAIT_S)
         raise EngineFailure("hoarse")
 
@@ -268,7 +333,7 @@ def test_every_piece_may_fail_and_one_error_is_told(speak, singer, workers):
 def test_leaving_early_takes_back_the_pieces_that_wait(speak, singer, workers):
     go, running = threading.Event(), threading.Semaphore(0)
 
-    def sing(text: str) -> Iterator[Samples]:
+    def sing(text: str) -> Iterator[Stretch]:
         if text != PIECES[0]:
             running.release()
             assert go.wait(WAIT_S)
@@ -292,7 +357,7 @@ def test_leaving_early_takes_back_the_pieces_that_wait(speak, singer, workers):
 def test_a_piece_that_fails_after_the_client_has_left_troubles_nobody(speak, singer, workers):
     go, running = threading.Event(), threading.Semaphore(0)
 
-    def sing(text: str) -> Iterator[Samples]:
+    def sing(text: str) -> Iterator[Stretch]:
         running.release()
         assert go.wait(WAIT_S)
         raise EngineFailure("hoarse")

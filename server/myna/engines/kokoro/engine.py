@@ -2,7 +2,7 @@
 
 A piece of text goes: made readable for espeak -> phonemes in Kokoro's alphabet -> runs of bounded
 length through the network, each with the style vector that the voice has for that length ->
-samples without the silence around them. One session serves every worker thread; each thread uses
+samples. One session serves every worker thread; each thread uses
 the cores that `threads` gives it.
 
 phonemizer and espeak-ng, which kokoro-onnx brings, are GPL-3.0; they are imported when a model is
@@ -19,11 +19,10 @@ from typing import Protocol
 import numpy as np
 
 from myna.audio.tempo import hastened
-from myna.engines.contract import Samples, Voice
+from myna.engines.contract import Ending, Stretch, Voice
 from myna.engines.devices import Device, choose_workers
 from myna.engines.espeak_text import reading
 from myna.engines.kokoro.blends import BlendError, Part, is_blend, parts_of
-from myna.engines.kokoro.edges import trimmed
 from myna.engines.kokoro.model import load_model
 from myna.engines.kokoro.phonemes import ESPEAK_VOICES, runs
 from myna.engines.kokoro.voices import (
@@ -34,6 +33,7 @@ from myna.engines.kokoro.voices import (
     styles_of,
     voices_in,
 )
+from myna.engines.word_times import Said, WordTimes
 from myna.errors import BadRequest, EngineFailure, MynaError
 
 MOST_PHONEMES = 510
@@ -45,12 +45,6 @@ four times that length it would be 2 GB."""
 
 LEAST_PHONEMES = 75
 """The same however slow the speech: shorter runs would fall apart into words."""
-
-SENTENCE_PAUSE_S = 0.3
-"""Silence after a sentence, beside what is left at its edges: about what Kokoro makes inside."""
-
-CLAUSE_PAUSE_S = 0.08
-"""The same after a comma."""
 
 FASTEST = 2.0
 """Beyond it most phonemes are at the least length that the network can make, and tempo has to do
@@ -82,6 +76,7 @@ class KokoroSynthesizer:
         self.voices = voices
         self.stand_ins: Mapping[str, str] = dict(stand_ins or {})
         self.workers = workers
+        self.times_words = model.times
         self._model: Model | None = model
         self._styles = styles
         self._by_id = {voice.id.lower(): voice for voice in voices}
@@ -146,8 +141,10 @@ class KokoroSynthesizer:
             ) from error
         return TableVoice(about.id, about.name, about.language, table=table)
 
-    def synthesize(self, text: str, voice: Voice, speed: float) -> Iterator[Samples]:
-        """Blocks of samples, two a run: what is said, and the pause after it.
+    def synthesize(
+        self, text: str, voice: Voice, speed: float, *, words: bool = False
+    ) -> Iterator[Stretch]:
+        """A stretch for each run.
 
         Text without letters and digits yields nothing. Raises BadRequest where the voice cannot
         read the text, EngineFailure where the network fails, and after `close`.
@@ -159,13 +156,20 @@ class KokoroSynthesizer:
             return
         most = min(MOST_PHONEMES, max(LEAST_PHONEMES, int(RUN_PHONEMES * min(1.0, speed))))
         natural = min(speed, FASTEST)
-        rate_hz = model.sample_rate_hz
+        tempo = speed / natural
         try:
-            for run in runs(_phonemes(model, text, voice), most):
+            phonemes = _phonemes(model, text, voice)
+            times = _times(model, text, voice, phonemes) if words else None
+            parts = list(runs(phonemes, most))
+            for number, run in enumerate(parts, start=1):
                 said = model.speak(run, self._style(voice, len(run)), natural)
-                block = hastened(trimmed(said, rate_hz), rate_hz, speed / natural)
-                yield np.clip(block, -1, 1)
-                yield np.zeros(round(_pause_s(run) / speed * rate_hz), np.float32)
+                made = hastened(said.samples, model.sample_rate_hz, tempo)
+                found = (
+                    times.take(run, said.bounds_s / tempo)
+                    if times and said.bounds_s is not None
+                    else ()
+                )
+                yield Stretch(np.clip(made, -1, 1), _ending(run, last=number == len(parts)), found)
         except MynaError:
             raise
         except Exception as error:
@@ -207,13 +211,15 @@ class Model(Protocol):
     """What `KokoroSynthesizer` needs of the network and of espeak."""
 
     sample_rate_hz: int
+    times: bool
+    """Whether `speak` tells where the phonemes are."""
 
     def phonemize(self, text: str, language: str) -> str:
         """A text in Kokoro's alphabet; called from several threads."""
         ...
 
-    def speak(self, phonemes: str, style: Style, speed: float) -> Samples:
-        """Samples of one run of at most MOST_PHONEMES; `style` has the shape (1, 256)."""
+    def speak(self, phonemes: str, style: Style, speed: float) -> Said:
+        """One run of at most MOST_PHONEMES; `style` has the shape (1, 256)."""
         ...
 
 
@@ -228,8 +234,13 @@ def _phonemes(model: Model, text: str, voice: Voice) -> str:
     return model.phonemize(reading(text, english=voice.language.startswith("en")), voice.language)
 
 
-def _pause_s(run: str) -> float:
-    """After a run: what ends without a mark was a line, or else was cut between two words."""
-    if run[-1] in ",;:—":
-        return CLAUSE_PAUSE_S
-    return SENTENCE_PAUSE_S
+def _times(model: Model, text: str, voice: Voice, phonemes: str) -> WordTimes:
+    return WordTimes(text, phonemes, lambda word: _phonemes(model, word, voice))
+
+
+def _ending(run: str, *, last: bool) -> Ending:
+    """How a run ends: what is the last of a text and has no mark was a line."""
+    mark = run.rstrip("\"”“)'’ ")[-1:]
+    if mark and mark in ",;:—":
+        return "clause"
+    return "sentence" if last or (mark and mark in ".!?…") else "word"

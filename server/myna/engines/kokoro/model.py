@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from myna.engines.contract import Samples
 from myna.engines.devices import Device
 from myna.engines.kokoro.phonemes import ESPEAK_VOICES, phonemes_of
 from myna.engines.kokoro.voices import Style
 from myna.engines.sessions import onnx_session
+from myna.engines.word_times import Said
 from myna.errors import EngineFailure
 
 if TYPE_CHECKING:
@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from phonemizer.backend.espeak.wrapper import EspeakWrapper
 
 SAMPLE_RATE_HZ = 24_000
+
+_DURATIONS = "/encoder/Clip_output_0"
+"""What the export calls the frames, of 25 ms, that the network gives each token."""
 
 _EDGE = 0
 """The token that stands before and after what is said."""
@@ -38,7 +41,7 @@ def load_model(folder: Path, device: Device, threads: int) -> KokoroModel:
         listed = ", ".join(file.name for file in files) or "none"
         raise EngineFailure(f"{folder} should hold one Kokoro network (.onnx); found {listed}")
     try:
-        session = onnx_session(files[0], device, threads)
+        session = onnx_session(files[0], device, threads, also=_DURATIONS)
         # It also tells phonemizer where the espeak-ng is that kokoro-onnx came with.
         return KokoroModel(session, Tokenizer().vocab)
     except EngineFailure:
@@ -57,6 +60,7 @@ class KokoroModel:
         self._vocabulary = vocabulary
         # Exports differ in what they call the phonemes.
         names = {given.name for given in session.get_inputs()}
+        self.times = len(session.get_outputs()) > 1
         self._tokens = "input_ids" if "input_ids" in names else "tokens"
         self._espeaks: dict[str, EspeakWrapper] = {}
         self._phonemizing = threading.Lock()
@@ -67,8 +71,8 @@ class KokoroModel:
         found = phonemes_of(text, language, lambda part: self._espeak(part, espeak))
         return "".join(char for char in found if char in self._vocabulary)
 
-    def speak(self, phonemes: str, style: Style, speed: float) -> Samples:
-        """Samples of one run; shape (n_samples,)."""
+    def speak(self, phonemes: str, style: Style, speed: float) -> Said:
+        """One run."""
         tokens = [_EDGE, *(self._vocabulary[char] for char in phonemes), _EDGE]
         made = self._session.run(
             None,
@@ -78,7 +82,11 @@ class KokoroModel:
                 "speed": np.array([speed], np.float32),
             },
         )
-        return np.asarray(made[0], np.float32).reshape(-1)
+        samples = np.asarray(made[0], np.float32).reshape(-1)
+        if not self.times:
+            return Said(samples)
+        ends = np.cumsum(np.asarray(made[1], np.float64).reshape(-1))
+        return Said(samples, ends[:-1] * len(samples) / ends[-1] / SAMPLE_RATE_HZ)
 
     def _espeak(self, text: str, voice: str) -> str:
         from phonemizer.backend.espeak.wrapper import EspeakWrapper  # noqa: PLC0415 - GPL

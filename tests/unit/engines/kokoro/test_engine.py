@@ -11,18 +11,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from myna.engines.contract import Synthesizer, Voice, VoiceMixer, VoiceReader
+from myna.engines.contract import Stretch, Synthesizer, Voice, VoiceMixer, VoiceReader
 from myna.engines.kokoro import KokoroSynthesizer
-from myna.engines.kokoro.edges import MARGIN_S
 from myna.engines.kokoro.engine import (
-    CLAUSE_PAUSE_S,
     FASTEST,
     LEAST_PHONEMES,
     MOST_PHONEMES,
     RUN_PHONEMES,
-    SENTENCE_PAUSE_S,
 )
 from myna.engines.kokoro.voices import SHAPE
+from myna.engines.word_times import Said
 from myna.errors import BadRequest, EngineFailure
 
 RATE_HZ = 24_000
@@ -36,6 +34,7 @@ class LetterModel:
     """Every character is its own phoneme and 10 ms of a steady tone, in silence as Kokoro's is."""
 
     sample_rate_hz = RATE_HZ
+    times = True
 
     def __init__(self, level: float = 0.3) -> None:
         self.level = level
@@ -46,12 +45,13 @@ class LetterModel:
         self.languages.append(language)
         return text.strip()
 
-    def speak(self, phonemes: str, style: np.ndarray, speed: float) -> np.ndarray:
+    def speak(self, phonemes: str, style: np.ndarray, speed: float) -> Said:
         self.spoken.append((phonemes, style, speed))
         at = np.arange(round(len(phonemes) * RATE_HZ / 100 / speed)) / RATE_HZ
         sound = (self.level * np.sin(2 * math.pi * 220 * at)).astype(np.float32)
         around = np.zeros(RATE_HZ // 3, np.float32)
-        return np.concatenate([around, sound, around])
+        bounds_s = 1 / 3 + np.arange(len(phonemes) + 1) / 100 / speed
+        return Said(np.concatenate([around, sound, around]), bounds_s)
 
 
 @pytest.fixture
@@ -70,12 +70,16 @@ def synthesizer(model: LetterModel) -> KokoroSynthesizer:
     )
 
 
-def pauses(blocks: Sequence[np.ndarray]) -> list[float]:
-    return [len(block) / RATE_HZ for block in blocks if not block.any()]
+def said(stretches: Sequence[Stretch]) -> float:
+    """Seconds of sound, whatever silence is around it."""
+    return (
+        sum(float((np.abs(each.samples) > 1e-4).mean()) * len(each.samples) for each in stretches)
+        / RATE_HZ
+    )
 
 
-def said(blocks: Sequence[np.ndarray]) -> float:
-    return sum(len(block) / RATE_HZ for block in blocks if block.any())
+def endings(stretches: Sequence[Stretch]) -> list[str]:
+    return [stretch.ending for stretch in stretches]
 
 
 def test_it_is_a_synthesizer_that_mixes_voices(synthesizer: KokoroSynthesizer) -> None:
@@ -86,28 +90,48 @@ def test_it_is_a_synthesizer_that_mixes_voices(synthesizer: KokoroSynthesizer) -
     assert taken.stand_ins == {"alloy": "am_onyx"}
 
 
-def test_a_piece_is_one_run_and_a_pause_without_the_networks_silence(
-    synthesizer: KokoroSynthesizer, model: LetterModel
-) -> None:
-    blocks = list(synthesizer.synthesize("One. Two three four five!", HEART, 1.0))
+def test_a_piece_is_one_run(synthesizer: KokoroSynthesizer, model: LetterModel) -> None:
+    made = list(synthesizer.synthesize("One. Two three four five!", HEART, 1.0))
     assert [text for text, _, _ in model.spoken] == ["One. Two three four five!"]
-    assert pauses(blocks) == pytest.approx([SENTENCE_PAUSE_S], abs=1e-3)
-    assert said(blocks) == pytest.approx(0.25 + 2 * MARGIN_S, abs=0.02)
-    assert all(block.dtype == np.float32 and block.ndim == 1 for block in blocks)
+    assert endings(made) == ["sentence"]
+    assert said(made) == pytest.approx(0.25, abs=0.02)
+    assert all((each.samples.dtype, each.samples.ndim) == (np.float32, 1) for each in made)
 
 
 @pytest.mark.parametrize("text", ["and so,", "and so, ", "namely:", "well;"])
-def test_a_piece_that_ends_in_a_clause_has_a_short_pause(
-    synthesizer: KokoroSynthesizer, text: str
+def test_a_piece_that_ends_in_a_clause_says_so(synthesizer: KokoroSynthesizer, text: str) -> None:
+    assert endings(list(synthesizer.synthesize(text, HEART, 1.0))) == ["clause"]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("word " * 100, {"word"}),
+        ("word and more, " * 40, {"clause"}),
+        ("All is said. " * 40, {"sentence"}),
+        ("“All is said.” " * 40, {"sentence"}),
+    ],
+)
+def test_what_is_run_in_parts_ends_as_each_part_does(
+    synthesizer: KokoroSynthesizer, text: str, expected: set[str]
 ) -> None:
-    blocks = list(synthesizer.synthesize(text, HEART, 1.0))
-    assert pauses(blocks) == pytest.approx([CLAUSE_PAUSE_S], abs=1e-3)
+    *parts, last = endings(list(synthesizer.synthesize(text, HEART, 1.0)))
+    assert set(parts) == expected
+    assert last == ("clause" if expected == {"clause"} else "sentence")
 
 
-@pytest.mark.parametrize("speed", [0.5, 2.0, 4.0])
-def test_pauses_follow_the_speed(synthesizer: KokoroSynthesizer, speed: float) -> None:
-    blocks = list(synthesizer.synthesize("One.", HEART, speed))
-    assert pauses(blocks) == pytest.approx([SENTENCE_PAUSE_S / speed], abs=1e-3)
+@pytest.mark.parametrize("speed", [0.5, 1.0, 4.0])
+def test_words_are_told_with_every_run_where_their_sound_is(
+    synthesizer: KokoroSynthesizer, speed: float
+) -> None:
+    text = "Hello there. " + "word and more, " * 40
+    made = list(synthesizer.synthesize(text, HEART, speed, words=True))
+    assert "".join(word.text for each in made for word in each.words) == text.rstrip()
+    for each in made:
+        loud = np.flatnonzero(np.abs(each.samples) > 0.01) / RATE_HZ
+        assert each.words[0].start_s == pytest.approx(loud[0], abs=0.06)
+        assert each.words[-1].end_s == pytest.approx(loud[-1], abs=0.06)
+    assert [each.words for each in synthesizer.synthesize("Hi.", HEART, speed)] == [()]
 
 
 @pytest.mark.parametrize("text", ["", " ", "...", "!", "😀👍", "— –", "\x00\x1b", "\ud800"])
@@ -163,7 +187,7 @@ def test_speed_is_the_networks_and_beyond_what_it_can_made_afterwards(
 def test_what_is_too_loud_is_held_within_bounds() -> None:
     styles = {"af_heart": np.zeros(SHAPE, np.float32)}
     loud = KokoroSynthesizer(LetterModel(1.5), "tts-test", [HEART], styles)
-    assert np.abs(next(loud.synthesize("Hello there.", HEART, 1.0))).max() == 1
+    assert np.abs(next(loud.synthesize("Hello there.", HEART, 1.0)).samples).max() == 1
 
 
 # Blends
@@ -257,7 +281,7 @@ def test_kanji_are_refused_where_espeak_cannot_read_them(synthesizer: KokoroSynt
 def test_a_failure_of_the_network_is_an_engine_failure(
     synthesizer: KokoroSynthesizer, model: LetterModel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def broken(*_: object) -> np.ndarray:
+    def broken(*_: object) -> Said:
         raise RuntimeError("out of memory")
 
     monkeypatch.setattr(model, "speak", broken)
@@ -272,7 +296,7 @@ def test_a_closed_voice_says_so_and_a_call_that_runs_ends_as_it_should(
     next(blocks)
     synthesizer.close()
     synthesizer.close()
-    assert len(list(blocks)) == 3
+    assert len(list(blocks)) == 1
     with pytest.raises(EngineFailure, match="closed"):
         list(synthesizer.synthesize("Hello.", HEART, 1.0))
 

@@ -1,0 +1,59 @@
+"""Subtitles of speech whose words are known."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any, Literal
+
+from myna.text.formats import render, word_shape
+from myna.text.transcript import Segment, Transcript, Word
+
+SubtitleFormat = Literal["srt", "vtt"]
+
+LONGEST_CUE = 84
+"""Characters: two lines of 42, which is what broadcasters allow."""
+
+_ENDS = (".", "!", "?", "…", "。", "！", "？", "؟", "।")
+
+
+def word_entry(word: Word) -> dict[str, Any]:
+    """`{word, start, end}` as in verbose_json, in seconds; the word is as it was written."""
+    return word_shape(word) | {"word": word.text.strip()}
+
+
+def subtitles(words: Sequence[Word], form: SubtitleFormat) -> str:
+    """A cue for each sentence, or for parts of one that is longer than LONGEST_CUE."""
+    segments = tuple(_segment(cue) for cue in _cues(words))
+    duration_s = words[-1].end_s if words else 0.0
+    spoken = Transcript("transcribe", "", duration_s, segments)
+    return render(spoken, form).body.decode()
+
+
+def _cues(words: Iterable[Word]) -> Iterator[list[Word]]:
+    cue: list[Word] = []
+    for word in words:
+        if cue and sum(len(each.text) for each in (*cue, word)) > LONGEST_CUE:
+            yield cue
+            cue = []
+        cue.append(word)
+        if word.text.rstrip("\"'”’»)]").endswith(_ENDS):
+            yield cue
+            cue = []
+    if cue:
+        yield cue
+
+
+def _segment(cue: Sequence[Word]) -> Segment:
+    """Figures of a model that only listened are left at nothing."""
+    return Segment(
+        seek=0,
+        start_s=cue[0].start_s,
+        end_s=cue[-1].end_s,
+        text="".join(word.text for word in cue),
+        tokens=(),
+        temperature=0.0,
+        avg_logprob=0.0,
+        compression_ratio=0.0,
+        no_speech_prob=0.0,
+        words=tuple(cue),
+    )
