@@ -175,7 +175,8 @@ class Loader:
             workers,
             self._threads,
             first_chars=engine.first_chars,
-            normalize=self._settings.normalize_text,
+            # What the fake engine says is heard again as it was written.
+            normalize=self._settings.normalize_text and model.engine != "fake",
             loudness_lufs=self._settings.loudness or None,
         )
         return _resident(model, service, workers.close, engine.close)
