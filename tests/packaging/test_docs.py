@@ -115,7 +115,7 @@ def test_the_api_page_has_every_field_that_is_read(root: Path) -> None:
     assert {"model", "language", "timestamp_granularities", "hotwords"} <= fields
     listed = set(re.findall(r"`(\w+)(?:\[\])?`", transcription))
     assert fields - listed == set()
-    assert set(SpeechRequest.model_fields) - set(re.findall(r"`(\w+)`", speech)) == set()
+    assert set(SpeechRequest.model_fields) - set(re.findall(r"`(\w+)(?:\[\])?`", speech)) == set()
 
 
 def test_the_realtime_page_has_every_event_and_setting_that_is_read(root: Path) -> None:
