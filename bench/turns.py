@@ -2,7 +2,7 @@
 
 Asked through standard input, a line of JSON each: `{"path": …, "live": …}` (a WAV of 16 kHz) gives
 `{"seconds": …, "turns": [[start, end, speaker], …], "load_s": …, "loaded_mb": …, "peak_mb": …}`.
-Seconds are the processor's, as one thread does the work on a machine that may have other work.
+Seconds are the processor's: one thread does the work, on a machine that may have other work too.
 Myna is fed block by block, as the server does; sherpa-onnx takes only whole files.
 """
 

@@ -8,16 +8,18 @@ changes.
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
-from itertools import groupby
-
-import numpy as np
+from itertools import accumulate, groupby
 
 from myna.text.transcript import Segment, Turn, Word
 
 _ALIKE_S = 0.02
 """Covers of a word that differ by less are the same: finer than turns and words are known."""
+
+_LEAST_S = 0.01
+"""What a word of no length is taken for: Whisper writes some."""
 
 
 class SpeakerNames:
@@ -40,16 +42,19 @@ class SpeakerTurns:
 
     def __init__(self, turns: Iterable[Turn] = ()) -> None:
         self._turns = sorted(turns, key=lambda turn: turn.start_s)
-        self._starts = np.array([turn.start_s for turn in self._turns])
-        # Of all turns up to each: monotonous, so that it can be searched.
-        self._ends = np.maximum.accumulate([turn.end_s for turn in self._turns] or [0.0])
+        self._starts = [turn.start_s for turn in self._turns]
+        self._latest = list(accumulate(self._turns, _ending_later))
+        """Of all turns up to each: the one that ends last."""
+        # Monotonous, so that it can be searched.
+        self._ends = [turn.end_s for turn in self._latest]
 
     def speaker(self, start_s: float, end_s: float) -> int | None:
         """Who speaks between two moments; None where nobody speaks in the whole recording."""
         if not self._turns:
             return None
-        first = int(np.searchsorted(self._ends, start_s, "right"))
-        behind = int(np.searchsorted(self._starts, end_s, "left"))
+        end_s = max(end_s, start_s + _LEAST_S)
+        first = bisect_right(self._ends, start_s)
+        behind = bisect_left(self._starts, end_s)
         covers: dict[int, float] = {}
         longest: dict[int, float] = {}
         for turn in self._turns[first:behind]:
@@ -59,17 +64,21 @@ class SpeakerTurns:
                 length_s = turn.end_s - turn.start_s
                 longest[turn.speaker] = max(longest.get(turn.speaker, 0.0), length_s)
         if not covers:
-            return self._nearest(start_s, end_s, first, behind)
+            return self._nearest(start_s, end_s, behind)
         most_s = max(covers.values()) - _ALIKE_S
         return max((one for one, s in covers.items() if s >= most_s), key=longest.__getitem__)
 
-    def _nearest(self, start_s: float, end_s: float, first: int, behind: int) -> int:
+    def _nearest(self, start_s: float, end_s: float, behind: int) -> int:
         """The turn that ended last, or the one that begins next."""
-        candidates = self._turns[max(min(first, behind) - 1, 0) : max(first, behind) + 1]
+        before = self._latest[behind - 1 : behind]
         return min(
-            candidates or self._turns[-1:],
+            [*before, *self._turns[behind : behind + 1]],
             key=lambda turn: max(turn.start_s - end_s, start_s - turn.end_s),
         ).speaker
+
+
+def _ending_later(one: Turn, other: Turn) -> Turn:
+    return other if other.end_s > one.end_s else one
 
 
 def attributed(

@@ -63,6 +63,16 @@ def test_a_word_outside_all_turns_goes_to_the_nearest():
     assert split(said, Turn(0, 1, 0), Turn(4, 5, 1)) == [("A", " a b"), ("B", " c d")]
 
 
+def test_a_word_of_no_length_is_said_by_who_speaks_then():
+    said = segment((" a", 0.0, 1.0), (" b", 3.0, 3.0))
+    assert split(said, Turn(0, 2, 0), Turn(2, 4, 1)) == [("A", " a"), ("B", " b")]
+
+
+def test_the_turn_that_ended_last_is_near_although_another_began_later():
+    said = segment((" a", 2.2, 2.4))
+    assert split(said, Turn(0, 2, 0), Turn(0.5, 1, 1), known=("x", "y")) == [("x", " a")]
+
+
 def test_nobody_heard_but_something_said_is_one_speaker():
     assert split(QUESTION) == [("A", QUESTION.text)]
 
@@ -95,7 +105,7 @@ def test_there_are_letters_for_everybody():
 @given(
     st.lists(st.tuples(st.floats(0, 50), st.floats(0.1, 20), st.integers(0, 3)), max_size=12),
     st.floats(0, 60),
-    st.floats(0, 3),
+    st.floats(0.01, 3),
 )
 def test_the_search_finds_what_looking_at_every_turn_finds(spans, start_s, length_s):
     turns = [Turn(at, at + long, who) for at, long, who in spans]
