@@ -166,8 +166,9 @@ class Loader:
 
     def _speaker(self, model: PlannedModel) -> Resident[SpeechService]:
         engine = _timed(model, lambda: self._build_synthesizer(model))
-        # The fake engine's voices are told apart by their loudness.
-        loudness = 0.0 if model.engine == "fake" else self._settings.loudness
+        # What the fake engine says is heard again as it was written, and its voices are told apart
+        # by their loudness.
+        fake = model.engine == "fake"
         workers = Workers[PieceJob, Piece](
             PieceRunner(engine), threads=engine.workers, batch_limit=1, name=model.id
         )
@@ -177,8 +178,8 @@ class Loader:
             workers,
             self._threads,
             first_chars=engine.first_chars,
-            normalize=self._settings.normalize_text,
-            loudness_lufs=loudness or None,
+            normalize=self._settings.normalize_text and not fake,
+            loudness_lufs=None if fake else self._settings.loudness or None,
         )
         return _resident(model, service, workers.close, engine.close)
 
