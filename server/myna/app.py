@@ -4,25 +4,27 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import time
-from collections.abc import AsyncGenerator, Callable, Coroutine
+from collections.abc import AsyncGenerator, Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import asynccontextmanager, suppress
-from typing import Any
+from contextlib import asynccontextmanager
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
+from starlette.datastructures import MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import HTTPConnection
 from starlette.responses import Response
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from myna import __version__
+from myna.accounts import Accounts, Allowance
 from myna.api import (
     health,
+    metrics,
     models,
     realtime,
+    residents,
     speech,
     testing,
     transcriptions,
@@ -30,26 +32,38 @@ from myna.api import (
     voices,
 )
 from myna.api.context import Context
+from myna.api.draining import Drain, Drainable
 from myna.api.rehearsal import CONTROL, Rehearsal, Rehearsed
 from myna.api.responses import failure
 from myna.api.spool import Spool
 from myna.auth import Keyring, sent_key
 from myna.errors import BadRequest, MethodNotAllowed, MynaError, NotFound, Unauthorized
+from myna.lifecycle import living
 from myna.loading import Loader, ModelPlan
-from myna.machine import give_back_freed_memory
 from myna.playground import Playground, is_page
-from myna.quiet import give_back_when_quiet
 from myna.realtime.sessions import Sessions
 from myna.realtime.tokens import ClientSecrets
-from myna.scheduling.residents import Residents
 from myna.settings import Settings
 from myna.store.custom_voices import CustomVoices, default_folder
-from myna.telemetry import Telemetry
+from myna.telemetry.access import Access, Telemetry
+from myna.telemetry.record import RequestRecord
 
 _log = logging.getLogger("myna.app")
 
 PREFIXES = ("/v1", "", "/openai/v1", "/openai/deployments/{deployment}")
 """Where the routes answer: OpenAI's place, clients that leave `/v1` off, and Azure's two."""
+_READABLE = (
+    "X-Request-ID",
+    "openai-processing-ms",
+    "retry-after",
+    "server-timing",
+    *(
+        f"x-ratelimit-{what}-{unit}"
+        for what in ("limit", "remaining", "reset")
+        for unit in ("requests", "audio-seconds")
+    ),
+)
+"""Headers that the scripts of a web page may read."""
 OPEN_PATHS = frozenset({"/health", "/ready", "/audio/models", "/audio/voices"})
 """What needs no key when read: probes, and what Open WebUI asks for without one."""
 
@@ -59,37 +73,43 @@ def create_app(
     plan: ModelPlan,
     *,
     on_failure: Callable[[Exception], None] | None = None,
+    telemetry: Telemetry | None = None,
+    drain: Drain | None = None,
 ) -> FastAPI:
     """The server as an ASGI app. Models are loaded when it starts, while `/health` already answers.
 
     `on_failure` is called if they cannot be loaded; without it the failure is only logged and
-    `/ready` stays at 503.
+    `/ready` stays at 503. `telemetry` is by default the app's own metrics, and no traces;
+    `drain` lets whoever stops the server finish what runs.
     """
+    told = telemetry or Telemetry()
+    usual = Allowance(settings.requests_per_minute, settings.audio_s_per_minute)
+    keyring = Keyring.load(settings.api_keys, settings.api_keys_file, usual, settings.admin_key)
+    accounts = Accounts(usual, keyring.allowances)
     shared = Context(
         settings,
-        Keyring.load(settings.api_keys, settings.api_keys_file),
+        keyring,
+        accounts,
         Spool(settings.spool_dir, settings.max_spool_bytes),
         CustomVoices(settings.voices_dir or default_folder(), settings.max_custom_voices),
         Sessions(settings.max_sessions, plan.threads),
+        told.metrics.registry,
         rehearsal=_rehearsal(plan) if settings.testing else None,
     )
+    told.metrics.watch(lambda: shared.residents, lambda: shared.spool.held_bytes)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncGenerator[None]:
         threads = ThreadPoolExecutor(plan.front_threads, thread_name_prefix="myna-front")
-        loading = asyncio.create_task(_load(shared, Loader(settings, plan, threads), on_failure))
-        tidying = asyncio.create_task(_tidy(shared))
+        loader = Loader(settings, plan, threads, told.metrics, accounts.shares)
         try:
-            yield
+            async with living(shared, loader, told.metrics, on_failure):
+                yield
         finally:
-            for task in (tidying, loading):
-                task.cancel()
-                with suppress(asyncio.CancelledError):
-                    await task
-            if shared.residents is not None:
-                await asyncio.to_thread(shared.residents.close)
             threads.shutdown(wait=False, cancel_futures=True)
             shared.sessions.close()
+            if told.traces is not None:
+                await asyncio.to_thread(told.traces.close)
 
     app = FastAPI(
         title="Myna",
@@ -101,41 +121,25 @@ def create_app(
     )
     app.state.context = shared
     for prefix in PREFIXES:
-        for module in (transcriptions, speech, voices, voice_consents, models, realtime):
+        for module in (
+            *(transcriptions, speech, voices, voice_consents),
+            *(models, residents, realtime),
+        ):
             app.include_router(module.router, prefix=prefix, include_in_schema=prefix == "/v1")
-    app.include_router(health.router)
-    app.include_router(health.router, prefix="/v1", include_in_schema=False)
+    for module in (health, metrics):
+        app.include_router(module.router)
+        app.include_router(module.router, prefix="/v1", include_in_schema=False)
     if settings.playground:
         app.router.routes.extend(Playground.load().routes())
     _handle_errors(app)
-    app.add_middleware(_Gate, keyring=shared.keyring, secrets=shared.sessions.secrets)
+    app.add_middleware(_Gate, keyring=keyring, accounts=accounts, secrets=shared.sessions.secrets)
     if shared.rehearsal is not None:
         app.include_router(testing.router, prefix="/v1", include_in_schema=False)
         app.add_middleware(Rehearsed, rehearsal=shared.rehearsal)
+    app.add_middleware(Drainable, drain=drain or Drain(), limit_bytes=settings.max_upload_bytes)
     _allow_origins(app, settings.cors_origins)
-    app.add_middleware(Telemetry)
+    app.add_middleware(Access, telemetry=told)
     return app
-
-
-async def _load(
-    shared: Context, loader: Loader, on_failure: Callable[[Exception], None] | None
-) -> None:
-    started_s = time.perf_counter()
-    work = asyncio.ensure_future(asyncio.to_thread(loader.load))
-    try:
-        shared.residents = await asyncio.shield(work)
-    except asyncio.CancelledError:
-        # Loading cannot be interrupted inside a native library: wait, then give it back.
-        residents: Residents = await work
-        residents.close()
-        raise
-    except Exception as error:  # noqa: BLE001 - whatever a model's library raises about its files
-        _log.error("cannot start: %s", error)
-        _log.debug("cannot start", exc_info=error)
-        if on_failure is not None:
-            on_failure(error)
-        return
-    _log.info("ready after %.1f s", time.perf_counter() - started_s)
 
 
 def _rehearsal(plan: ModelPlan) -> Rehearsal:
@@ -146,31 +150,40 @@ def _rehearsal(plan: ModelPlan) -> Rehearsal:
     return Rehearsal(recording if scriptable else None)
 
 
-def _tidy(shared: Context) -> Coroutine[Any, Any, None]:
-    return give_back_when_quiet(
-        lambda: shared.residents.served if shared.residents else 0,
-        lambda: shared.residents.present if shared.residents else 0,
-        give_back_freed_memory,
-    )
-
-
 class _Gate:
     """Asks for a key before anything of the request is read."""
 
-    def __init__(self, app: ASGIApp, keyring: Keyring, secrets: ClientSecrets) -> None:
+    def __init__(
+        self, app: ASGIApp, keyring: Keyring, accounts: Accounts, secrets: ClientSecrets
+    ) -> None:
         self._app = app
         self._keyring = keyring
+        self._accounts = accounts
         self._secrets = secrets
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Let the request in, or answer 401."""
-        if scope["type"] in {"http", "websocket"} and not _is_open(scope):
-            try:
-                scope.setdefault("state", {})["key_name"] = self._caller(HTTPConnection(scope))
-            except Unauthorized as error:
-                await failure(error)(scope, receive, send)
-                return
-        await self._app(scope, receive, send)
+        """Let the request in, or answer 401; every answer says what the caller has left."""
+        if scope["type"] not in {"http", "websocket"} or _is_open(scope):
+            await self._app(scope, receive, send)
+            return
+        try:
+            name = self._caller(HTTPConnection(scope))
+        except Unauthorized as error:
+            await failure(error)(scope, receive, send)
+            return
+        account = self._accounts.of(name)
+        state = scope.setdefault("state", {})
+        state["key_name"] = name
+        record = state.get("record")
+        if isinstance(record, RequestRecord):
+            record.key, record.charge = name or "", account.charge
+
+        async def limited(message: Message) -> None:
+            if message["type"] in {"http.response.start", "websocket.http.response.start"}:
+                MutableHeaders(scope=message).update(account.headers())
+            await send(message)
+
+        await self._app(scope, receive, limited)
 
     def _caller(self, connection: HTTPConnection) -> str | None:
         if connection.scope["type"] == "websocket":
@@ -196,7 +209,7 @@ def _allow_origins(app: FastAPI, origins: tuple[str, ...]) -> None:
             allow_origins=list(origins),
             allow_methods=["*"],
             allow_headers=["*"],
-            expose_headers=["X-Request-ID", "openai-processing-ms", "retry-after"],
+            expose_headers=_READABLE,
         )
 
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import hmac
+import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
 from pydantic import SecretStr
 
+from myna.accounts import Allowance
 from myna.errors import Unauthorized
 
 KEY_SUBPROTOCOL = "openai-insecure-api-key."
@@ -18,6 +20,10 @@ _MISSING = (
     "You didn't provide an API key. You need to provide your API key in an Authorization header "
     "using Bearer auth (i.e. Authorization: Bearer YOUR_KEY)."
 )
+ADMIN = "admin"
+"""The name of whoever sends the admin key."""
+_ALLOWANCES = tuple(one.name for one in fields(Allowance))
+_NUMBER = re.compile(r"\d+(?:\.\d+)?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,24 +32,44 @@ class NamedKey:
 
     name: str
     secret: SecretStr
+    allowance: Allowance
 
 
 class Keyring:
     """The keys that open this server; none leaves it open."""
 
-    def __init__(self, keys: tuple[NamedKey, ...] = ()) -> None:
+    def __init__(self, keys: tuple[NamedKey, ...] = (), admin: SecretStr | None = None) -> None:
+        """`admin` is a key that opens everything, and does what others may not."""
         self._keys = keys
+        self.admin = admin
 
     def __len__(self) -> int:
         return len(self._keys)
 
+    @property
+    def allowances(self) -> dict[str, Allowance]:
+        """What each key may have, by its name."""
+        return {key.name: key.allowance for key in self._keys} | (
+            {ADMIN: Allowance()} if self.admin else {}
+        )
+
     @classmethod
-    def load(cls, listed: SecretStr | None, file: Path | None) -> Keyring:
+    def load(
+        cls,
+        listed: SecretStr | None,
+        file: Path | None,
+        usual: Allowance | None = None,
+        admin: SecretStr | None = None,
+    ) -> Keyring:
         """Keys from a comma-separated list and a file with one a line.
+
+        Behind a key there may be what it is allowed, `share=2 requests_per_minute=60`; where
+        nothing is said, it is what is `usual`.
 
         Raises:
             OSError: the file cannot be read.
-            ValueError: a key is empty.
+            ValueError: a key is empty, an allowance is no number, or two keys of one name are
+                allowed different things.
         """
         lines = listed.get_secret_value().split(",") if listed else []
         if file is not None:
@@ -51,7 +77,15 @@ class Keyring:
         entries = [line.strip() for line in lines if line.strip()]
         if file is not None and not entries:
             raise ValueError(f"{file} holds no API key; leave api_keys_file out for an open server")
-        return cls(tuple(_named(entry, index) for index, entry in enumerate(entries, start=1)))
+        usual = usual or Allowance()
+        keys = tuple(_named(entry, index, usual) for index, entry in enumerate(entries, start=1))
+        if any(key.name == ADMIN for key in keys):
+            raise ValueError(f"no API key may be named {ADMIN}: so is whoever sends the admin key")
+        ring = cls(keys, admin)
+        for key in keys:
+            if ring.allowances[key.name] != key.allowance:
+                raise ValueError(f"two API keys named {key.name} have different allowances")
+        return ring
 
     def admit(self, headers: Mapping[str, str]) -> str | None:
         """The name of the caller's key, or None where the server is open.
@@ -59,6 +93,8 @@ class Keyring:
         Raises:
             Unauthorized: no key was sent, or one that is not on the ring.
         """
+        if self.is_admin(headers):
+            return ADMIN
         if not self._keys:
             return None
         sent = sent_key(headers)
@@ -72,6 +108,10 @@ class Keyring:
                 code="invalid_api_key",
             )
         return matches[0]
+
+    def is_admin(self, headers: Mapping[str, str]) -> bool:
+        """Whether the admin key was sent."""
+        return self.admin is not None and _equal(self.admin, sent_key(headers))
 
 
 def sent_key(headers: Mapping[str, str]) -> str:
@@ -93,14 +133,30 @@ def masked(key: str) -> str:
     return f"{key[:3]}{'*' * min(len(key) - 7, 20)}{key[-4:]}"
 
 
-def _named(entry: str, index: int) -> NamedKey:
-    name, colon, secret = entry.partition(":")
+def _named(entry: str, index: int, usual: Allowance) -> NamedKey:
+    name, colon, rest = entry.partition(":")
     if not colon:
-        name, secret = "", entry
+        name, rest = "", entry
     name = name.strip() or f"key{index}"
-    if not secret.strip():
+    secret, *words = rest.split() or [""]
+    if not secret or secret.startswith(tuple(f"{what}=" for what in _ALLOWANCES)):
         raise ValueError(f"API key {index} ({name}) is empty")
-    return NamedKey(name, SecretStr(secret.strip()))
+    return NamedKey(name, SecretStr(secret), _allowance(name, words, usual))
+
+
+def _allowance(name: str, words: list[str], usual: Allowance) -> Allowance:
+    """`share=2` and so on, over what is usual."""
+    given: dict[str, float] = {}
+    for word in words:
+        what, _, number = word.partition("=")
+        value = float(number) if _NUMBER.fullmatch(number) else -1.0
+        if what not in _ALLOWANCES or value < 0 or (what == "share" and not value):
+            raise ValueError(
+                f"API key {name}: after the key there may be {', '.join(_ALLOWANCES)}, each with "
+                f"= and a number, as in share=2; this is none of them: {masked(word)}"
+            )
+        given[what] = value
+    return replace(usual, **given)
 
 
 def _equal(secret: SecretStr, sent: str) -> bool:

@@ -127,6 +127,36 @@ def list_models(config: Path | None, **given: Any) -> None:
 
 
 @main.command()
+@click.argument("output", type=click.Path(path_type=Path))
+@click.argument("models", nargs=-1)
+@settings_options
+def bundle(output: Path, models: tuple[str, ...], config: Path | None, **given: Any) -> None:
+    """Write MODELS (default: what `serve` would load) into the one file OUTPUT, for a machine
+    without a network."""
+    from myna import airgap
+
+    try:
+        for name in airgap.bundle(_settings(config, given), output, models):
+            click.echo(f"{output}: {name}")
+    except _expected() as error:
+        raise click.ClickException(str(error)) from None
+
+
+@main.command()
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@settings_options
+def unbundle(file: Path, config: Path | None, **given: Any) -> None:
+    """Put the models of FILE, which `bundle` has written, in place, and check them."""
+    from myna import airgap
+
+    try:
+        for one in airgap.unbundle(_settings(config, given), file):
+            click.echo(f"{one.id}: serve it as {one.id if one.card else one.folder}")
+    except _expected() as error:
+        raise click.ClickException(str(error)) from None
+
+
+@main.command()
 @click.argument("files", nargs=-1, required=True, type=click.Path(exists=True, path_type=Path))
 @click.option(
     "--format",

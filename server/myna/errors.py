@@ -6,11 +6,14 @@
     │   ├── AudioTooShort      400  below 0.1 s
     │   └── AudioTooLong       400  beyond the server's limit
     ├── Unauthorized           401  no key, or a wrong one
+    ├── Forbidden          403  the key may not do that
     ├── ModelNotFound          404  no such model here
     ├── NotFound               404  no such path or object
     ├── MethodNotAllowed       405
+    ├── Conflict           409  not now, as what it would change is in use
     ├── ClientGone             499  the client left before the answer; never sent
     ├── PayloadTooLarge        413  the request is larger than the server takes
+    ├── RateLimited        429  the key has used what it may for now
     ├── NotImplementedHere     501  a known feature that this server does not have
     ├── Overloaded             503  try again after `retry_after_s`
     ├── DeadlineExceeded       504  the request took longer than the server lets it
@@ -22,6 +25,7 @@ becomes a body. Sources of statuses, codes and params: the hosted API as its cli
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 AUDIO_FORMATS = ("flac", "m4a", "mp3", "mp4", "mpeg", "mpga", "oga", "ogg", "wav", "webm")
@@ -36,6 +40,8 @@ class MynaError(Exception):
     """`error.type` of the envelope."""
     retryable: bool = False
     """Whether the same request may succeed later; sent as `x-should-retry` with 5xx answers."""
+    reason: str | None = None
+    """Why a request that could be served was sent away; counted under that."""
 
     def __init__(
         self,
@@ -99,6 +105,20 @@ class Unauthorized(MynaError):
     type = "invalid_request_error"
 
 
+class Forbidden(MynaError):
+    """The key is known, and may not do that."""
+
+    status = 403
+    type = "invalid_request_error"
+
+
+class Conflict(MynaError):
+    """What the request would change is in use."""
+
+    status = 409
+    type = "invalid_request_error"
+
+
 class ModelNotFound(MynaError):
     """The request names a model that is not served here."""
 
@@ -137,6 +157,23 @@ class PayloadTooLarge(MynaError):
         )
 
 
+class RateLimited(MynaError):
+    """A caller has had what it may have in a minute."""
+
+    status = 429
+    type = "rate_limit_error"
+    reason = "rate_limit"
+
+    def __init__(self, what: str, limit: float, *, retry_after_s: float = 1.0) -> None:
+        """`what` is limited to `limit` a minute."""
+        super().__init__(
+            f"Rate limit reached on {what} per minute: the limit of this API key is {limit:.10g}. "
+            f"Please try again in {max(1, math.ceil(retry_after_s))}s.",
+            code="rate_limit_exceeded",
+            retry_after_s=retry_after_s,
+        )
+
+
 class ClientGone(MynaError):
     """The client closed its connection; nobody is there to read an answer."""
 
@@ -157,8 +194,12 @@ class Overloaded(MynaError):
     type = "service_unavailable_error"
     retryable = True
 
-    def __init__(self, message: str, *, retry_after_s: float = 1.0) -> None:
+    def __init__(
+        self, message: str, *, retry_after_s: float = 1.0, reason: str = "overload"
+    ) -> None:
+        """`reason` is for counters; clients read the message."""
         super().__init__(message, code="server_is_overloaded", retry_after_s=retry_after_s)
+        self.reason = reason
 
 
 class DeadlineExceeded(MynaError):

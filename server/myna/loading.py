@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
@@ -24,13 +26,16 @@ from myna.engines.contract import (
     WindowResult,
 )
 from myna.engines.devices import Device, DeviceChoice, choose_device
+from myna.machine import give_back_freed_memory
 from myna.scheduling.admission import Admission
+from myna.scheduling.casting import check_stand_ins
 from myna.scheduling.diarization import DiarizationService, ListeningJob, ListeningRunner
-from myna.scheduling.residents import Resident, Residents, Shelf
+from myna.scheduling.resident import About, Loaded, Resident
+from myna.scheduling.residents import Residents, Shelf
 from myna.scheduling.speaking import PieceJob, PieceRunner, SpeechService
 from myna.scheduling.transcription import TranscriptionService
-from myna.scheduling.voices import give_stand_ins
-from myna.scheduling.workers import Workers
+from myna.scheduling.voices import foreseen, give_stand_ins, meant_by
+from myna.scheduling.workers import Observer, Workers
 from myna.settings import Settings
 
 EngineName = Literal["whisper", "piper", "kokoro", "diarizer", "fake"]
@@ -78,8 +83,18 @@ class ModelPlan:
 class Loader:
     """Builds the residents of one server."""
 
-    def __init__(self, settings: Settings, plan: ModelPlan, threads: Executor) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        plan: ModelPlan,
+        threads: Executor,
+        observer: Observer | None = None,
+        shares: Mapping[str, float] | None = None,
+    ) -> None:
+        """`observer` hears of every batch that runs; `shares` are those of callers."""
+        self._shares = shares
         self._settings = settings
+        self._observer = observer
         self._plan = plan
         self._threads = threads
 
@@ -90,13 +105,30 @@ class Loader:
             ValueError: the setting `voices` has what is not there.
             Exception: whatever a model's library says about its files or the device.
         """
+        residents = self.prepare()
+        try:
+            for resident in residents.stt.residents:
+                resident.hold(resident.build())
+            for resident in residents.tts.residents:
+                resident.hold(resident.build())
+            check_stand_ins(residents.tts.residents, self._settings.voices)
+        except BaseException:
+            residents.close()
+            raise
+        return residents
+
+    def prepare(self) -> Residents:
+        """All models, none of them in memory yet, and what they share; blocks."""
         decoder = Decoder(self._limits())
         decoder.start()
         speech = self._speech()
-        stt = tuple(self._transcriber(model, decoder, speech) for model in self._plan.stt)
-        tts = tuple(self._speaker(model) for model in self._plan.tts)
-        if tts:
-            give_stand_ins([one.service.engine for one in tts], self._settings.voices)
+        stt = tuple(
+            self._resident(model, partial(self._transcriber, model, decoder, speech))
+            for model in self._plan.stt
+        )
+        tts = tuple(
+            self._resident(model, partial(self._speaker, model)) for model in self._plan.tts
+        )
         return Residents(
             Shelf("transcription", stt, STT_NAMES, self._admission(stt)),
             Shelf("speech", tts, TTS_NAMES, self._admission(tts), speech_names(tts)),
@@ -113,24 +145,32 @@ class Loader:
         engine = self._build_diarizer(self._plan.diarize)
         threads = max(1, self._plan.threads // 2)
         workers = Workers[ListeningJob, Any](
-            ListeningRunner(), threads=threads, batch_limit=1, name=engine.name
+            ListeningRunner(),
+            threads=threads,
+            batch_limit=1,
+            name=engine.name,
+            observer=self._observer,
+            shares=self._shares,
         )
         workers.start()
         return DiarizationService(engine, workers, self._threads)
 
     def _admission(
-        self, residents: Sequence[Resident[TranscriptionService] | Resident[SpeechService]]
+        self,
+        residents: Sequence[Resident[TranscriptionService]] | Sequence[Resident[SpeechService]],
     ) -> Admission:
         """One bound for all models of a task: they share the machine."""
-        workers = [resident.service.workers for resident in residents]
+
+        def workers() -> list[Workers[WindowJob, WindowResult] | Workers[PieceJob, Piece]]:
+            return [held.service.workers for one in residents if (held := one.held)]
 
         def speed() -> float | None:
-            return min((rate for one in workers if (rate := one.speed)), default=None)
+            return min((rate for one in workers() if (rate := one.speed)), default=None)
 
         return Admission(
             most_requests=self._settings.max_requests,
             most_queued_s=self._settings.max_queued_s,
-            queued_s=lambda: sum(one.queued_s for one in workers),
+            queued_s=lambda: sum(one.queued_s for one in workers()),
             speed=speed,
         )
 
@@ -147,9 +187,26 @@ class Loader:
         model = VadModel()
         return lambda: SpeechDetector(model)
 
+    def _resident(
+        self, model: PlannedModel, build: Callable[[], Loaded[_Service]]
+    ) -> Resident[_Service]:
+        real = model.engine != "fake"
+        about = About(
+            model.id,
+            model.aliases,
+            model.engine,
+            created=int(model.folder.stat().st_mtime) if real else 0,
+            size_bytes=_size_bytes(model.folder) if real else 0,
+            pinned=bool({"all", model.id, *model.aliases} & set(self._settings.pinned)),
+            voices=model.voices,
+            stand_ins=foreseen(model.stand_ins, model.voices)
+            | foreseen(self._settings.voices, model.voices),
+        )
+        return Resident(about, build)
+
     def _transcriber(
         self, model: PlannedModel, decoder: Decoder, speech: Callable[[], SpeechProbabilities]
-    ) -> Resident[TranscriptionService]:
+    ) -> Loaded[TranscriptionService]:
         engine = _timed(model, lambda: self._build_transcriber(model))
         workers = Workers[WindowJob, WindowResult](
             engine,
@@ -158,19 +215,27 @@ class Loader:
             batch_limit=engine.batch_limit,
             batch_limit_s=engine.batch_limit_s,
             name=model.id,
+            observer=self._observer,
+            shares=self._shares,
         )
         workers.start()
         found = Loudness if model.engine == "fake" else speech
         service = TranscriptionService(engine, workers, decoder, found, self._threads)
-        return _resident(model, service, workers.close, engine.close)
+        return Loaded(service, _closing(workers.close, engine.close))
 
-    def _speaker(self, model: PlannedModel) -> Resident[SpeechService]:
+    def _speaker(self, model: PlannedModel) -> Loaded[SpeechService]:
         engine = _timed(model, lambda: self._build_synthesizer(model))
         # What the fake engine says is heard again as it was written, and its voices are told apart
         # by their loudness.
         fake = model.engine == "fake"
+        give_stand_ins(engine, self._settings.voices)
         workers = Workers[PieceJob, Piece](
-            PieceRunner(engine), threads=engine.workers, batch_limit=1, name=model.id
+            PieceRunner(engine),
+            threads=engine.workers,
+            batch_limit=1,
+            name=model.id,
+            observer=self._observer,
+            shares=self._shares,
         )
         workers.start()
         service = SpeechService(
@@ -181,7 +246,8 @@ class Loader:
             normalize=self._settings.normalize_text and not fake,
             loudness_lufs=None if fake else self._settings.loudness or None,
         )
-        return _resident(model, service, workers.close, engine.close)
+        close = _closing(workers.close, engine.close)
+        return Loaded(service, close, tuple(engine.voices), meant_by(engine))
 
     def _build_transcriber(self, model: PlannedModel) -> Transcriber:
         if model.engine == "fake":
@@ -243,7 +309,7 @@ def speech_names(
 ) -> Mapping[str, Resident[SpeechService]]:
     """What OpenAI's names mean where there is an engine for speed and one for quality: `tts-1` is
     Piper, and all others are Kokoro. Empty where there is only one of the two."""
-    found = {resident.service.engine.kind: resident for resident in reversed(residents)}
+    found = {resident.kind: resident for resident in reversed(residents)}
     if not {"piper", "kokoro"} <= set(found):
         return {}
     return {name: found["piper" if name in FAST_TTS_NAMES else "kokoro"] for name in TTS_NAMES}
@@ -273,12 +339,16 @@ def _timed(model: PlannedModel, build: Callable[[], _Engine]) -> _Engine:
     return engine
 
 
-def _resident(
-    model: PlannedModel, service: _Service, *closers: Callable[[], None]
-) -> Resident[_Service]:
+def _closing(*closers: Callable[[], None]) -> Callable[[], None]:
     def close() -> None:
         for closer in closers:
             closer()
+        # Engines are in cycles, and what they free stays with malloc otherwise.
+        gc.collect()
+        give_back_freed_memory()
 
-    created = int(model.folder.stat().st_mtime) if model.folder.exists() else 0
-    return Resident(model.id, model.aliases, created, service, close)
+    return close
+
+
+def _size_bytes(folder: Path) -> int:
+    return sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())

@@ -1,11 +1,13 @@
-"""Making the most of the machine, before any engine is loaded."""
+"""The memory of this process, and what the C library does with it."""
 
 from __future__ import annotations
 
 import ctypes
+import os
 import platform
 import resource
 import sys
+from pathlib import Path
 
 # From glibc's malloc.h.
 _M_TRIM_THRESHOLD = -1
@@ -45,6 +47,15 @@ def give_back_freed_memory() -> bool:
     """
     libc = _glibc()
     return libc is not None and libc.malloc_trim(ctypes.c_size_t(0)) == 1
+
+
+def resident_bytes() -> int:
+    """What the process takes in memory; 0 where the kernel does not tell (it is asked in /proc)."""
+    try:
+        pages = Path("/proc/self/statm").read_text("ascii").split()[1]
+    except OSError:
+        return 0
+    return int(pages) * os.sysconf("SC_PAGE_SIZE")
 
 
 def _glibc() -> ctypes.CDLL | None:

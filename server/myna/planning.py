@@ -49,6 +49,7 @@ def plan(settings: Settings) -> ModelPlan:
 
     Raises:
         ModelUnavailable: a name means nothing, or its files cannot be had.
+        ValueError: `preload` or `pinned` names a model that is not among them.
     """
     catalogue = Catalogue.load(settings.models_dir)
     weights = store(settings)
@@ -69,13 +70,25 @@ def plan(settings: Settings) -> ModelPlan:
         )
 
     diarize, without = _diarizer(settings, lambda name: found(name, "diarize"))
-    return ModelPlan(
+    models = ModelPlan(
         stt=tuple(found(name, "transcribe") for name in settings.stt),
         tts=tuple(found(name, "speak") for name in settings.tts),
         threads=choose_threads(settings.threads),
         diarize=diarize,
         without_speakers=without,
     )
+    _check_names(settings, models)
+    return models
+
+
+def _check_names(settings: Settings, models: ModelPlan) -> None:
+    known = {name for one in (*models.stt, *models.tts) for name in (one.id, *one.aliases)}
+    for setting, names in (("preload", settings.preload), ("pinned", settings.pinned)):
+        if unknown := sorted({*names} - known - {"all"}):
+            raise ValueError(
+                f"{setting}: no model of this server: {', '.join(unknown)}; it has "
+                f"{', '.join(sorted(known)) or 'none'}"
+            )
 
 
 def diarizer_name(settings: Settings) -> str | None:

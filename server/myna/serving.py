@@ -2,22 +2,30 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import os
 import socket
 import sys
+from types import FrameType
 
 import uvicorn
 
 from myna import __version__
+from myna.api.draining import Drain
 from myna.app import create_app
 from myna.machine import keep_freed_memory
 from myna.planning import plan
 from myna.settings import Settings
 from myna.sockets import MOST_MESSAGE_BYTES, Socket
-from myna.telemetry import configure_logging
+from myna.telemetry.access import Telemetry
+from myna.telemetry.logs import configure_logging
+from myna.telemetry.traces import exporting
 
 _log = logging.getLogger("myna.serving")
+
+_LINGER_S = 5
+"""How long connections may stay open behind the drain, in which every request ends."""
 
 
 def run(settings: Settings) -> None:
@@ -25,10 +33,12 @@ def run(settings: Settings) -> None:
 
     Raises:
         ModelUnavailable: a model's files cannot be had.
+        ValueError: traces are asked for without their extra.
         OSError: the address is taken or not this machine's.
         SystemExit: the models could not be loaded.
     """
-    configure_logging(settings.log_level)
+    configure_logging(settings.log_level, settings.log_format)
+    telemetry = Telemetry(exporting() if settings.traces else None)
     listening = _bind(settings.host, settings.port)
     if not keep_freed_memory():
         _log.info("this system's malloc has no setting for it: freed memory is not kept for reuse")
@@ -36,25 +46,26 @@ def run(settings: Settings) -> None:
     names = ", ".join(model.id for model in (*models.stt, *models.tts)) or "no model"
     _log.info("Myna %s: %s on %d threads", __version__, names, models.threads)
     failures: list[Exception] = []
+    drain = Drain()
 
     def stop(error: Exception) -> None:
         failures.append(error)
         server.should_exit = True
 
     config = uvicorn.Config(
-        create_app(settings, models, on_failure=stop),
+        create_app(settings, models, on_failure=stop, telemetry=telemetry, drain=drain),
         host=settings.host,
         port=settings.port,
         log_config=None,
         access_log=False,
         server_header=False,
-        timeout_graceful_shutdown=30,
+        timeout_graceful_shutdown=_LINGER_S,
         ws=Socket,
         ws_max_size=MOST_MESSAGE_BYTES,
         ws_ping_timeout=60.0,
         ws_per_message_deflate=False,  # base64 of audio gains little, and each socket would pay
     )
-    server = _Server(config)
+    server = _Server(config, drain, settings.drain_s)
     server.run(sockets=[listening])
     if failures or not server.started:
         sys.exit(1)
@@ -72,12 +83,42 @@ def _bind(host: str, port: int) -> socket.socket:
 
 
 class _Server(uvicorn.Server):
-    """Says where it listens, as soon as it does."""
+    """Says where it listens, as soon as it does; asked to stop, drains first."""
+
+    def __init__(self, config: uvicorn.Config, drain: Drain, drain_s: float) -> None:
+        super().__init__(config)
+        self._drain = drain
+        self._drain_s = drain_s
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._draining: asyncio.Task[None] | None = None
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Listen, then say so."""
+        self._loop = asyncio.get_running_loop()
         await super().startup(sockets)
         for serving in self.servers if self.started else ():
             for listening in serving.sockets:
                 host, port = listening.getsockname()[:2]
                 _log.info("listening on http://%s:%d/v1 (ready when /ready says so)", host, port)
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """The first signal begins the drain, a second one ends it."""
+        if self._loop is None or not self.started:
+            super().handle_exit(sig, frame)
+        else:
+            self._loop.call_soon_threadsafe(self._stop, sig)
+
+    def _stop(self, sig: int) -> None:
+        if self._draining is None:
+            self._draining = asyncio.get_running_loop().create_task(self._finish(sig))
+        else:
+            self._drain.hurry()
+
+    async def _finish(self, sig: int) -> None:
+        if running := self._drain.running:
+            _log.info("stopping: requests that run have %g s: %d", self._drain_s, running)
+        dropped = await self._drain.finish(self._drain_s)
+        for one in dropped:
+            _log.warning("dropped %s", one, extra={"fields": {"request_id": one.id}})
+        _log.info("stopping: no request is left, %d dropped", len(dropped))
+        super().handle_exit(sig, None)

@@ -40,6 +40,33 @@ class Settings(BaseSettings):
         description="Text-to-speech models, the default first: a card's id, a hub id, a folder, "
         "`fake`, or `none`.",
     )
+    preload: Names = Field(
+        ("all",),
+        description="Models that are loaded at the start, of those of `stt` and `tts`: their ids, "
+        "`all`, or `none`. The others are loaded when somebody asks for them.",
+    )
+    pinned: Names = Field(
+        (),
+        description="Models that are loaded at the start and stay, idle or not and whoever wants "
+        "their memory; `all` for every one.",
+    )
+    model_ttl_s: float = Field(
+        0.0,
+        ge=0,
+        description="How long in seconds a model that nobody uses stays loaded; 0 for ever.",
+    )
+    model_memory_bytes: int = Field(
+        0,
+        ge=0,
+        description="Memory that all models together may take; the least recently used are "
+        "unloaded to make room. 0 for no limit.",
+    )
+    load_wait_s: float = Field(
+        60.0,
+        ge=0,
+        description="How long in seconds a request waits while its model is being loaded; beyond "
+        "it the answer is 503, which says how far it is. 0 answers at once.",
+    )
     voices: Voices = Field(
         {},
         description="Voices for OpenAI's names instead of those that the model's card or Myna "
@@ -171,6 +198,12 @@ class Settings(BaseSettings):
         description="Longest time in seconds that one request is worked on, waiting included; "
         "beyond it the answer is 504. 0 for no limit.",
     )
+    drain_s: float = Field(
+        30.0,
+        ge=0,
+        description="Longest time in seconds that a server which was asked to stop (SIGTERM) goes "
+        "on with the requests that run; new ones are answered 503 meanwhile.",
+    )
     decoder_memory_bytes: int = Field(
         1024 * MIB,
         ge=64 * MIB,
@@ -191,10 +224,30 @@ class Settings(BaseSettings):
     api_keys: SecretStr | None = Field(
         None,
         description="Keys that clients must send: `name:key` or just `key`, separated by commas; "
-        "none leaves the server open.",
+        "none leaves the server open. Behind a key there may be what it is allowed, as in "
+        "`alice:KEY share=2 requests_per_minute=60 audio_s_per_minute=600`.",
     )
     api_keys_file: Path | None = Field(
-        None, description="File with one `name:key` or `key` a line; # starts a comment."
+        None, description="File with one such entry a line; # starts a comment."
+    )
+    admin_key: SecretStr | None = Field(
+        None,
+        description="Key that may load and unload models while the server runs, and everything "
+        "else; without it nobody can.",
+    )
+    requests_per_minute: float = Field(
+        0.0,
+        ge=0,
+        description="Audio requests that a key may send in a minute if nothing else is said with "
+        "it, or all callers together where there are no keys; beyond it the answer is 429. 0 for "
+        "no limit.",
+    )
+    audio_s_per_minute: float = Field(
+        0.0,
+        ge=0,
+        description="Seconds of audio that may be read or spoken for a key in a minute, as above. "
+        "A request that is longer is served, and those that follow wait the longer. 0 for no "
+        "limit.",
     )
     cors_origins: Names = Field(
         ("*",), description="Web origins that may call the server; `none` for no CORS headers."
@@ -213,8 +266,16 @@ class Settings(BaseSettings):
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         "info", description="How much is logged; keys and what was said never are."
     )
+    log_format: Literal["human", "json"] = Field(
+        "human", description="Lines for people, or one JSON object a line for machines."
+    )
+    traces: bool = Field(
+        False,
+        description="Send OpenTelemetry traces over OTLP/HTTP to where OTEL_EXPORTER_OTLP_ENDPOINT "
+        "says; needs the extra `otel`.",
+    )
 
-    @field_validator("stt", "tts", "cors_origins", mode="before")
+    @field_validator("stt", "tts", "preload", "pinned", "cors_origins", mode="before")
     @classmethod
     def _split(cls, value: Any) -> Any:
         """`a,b` to (a, b); `none` or nothing to ()."""

@@ -15,9 +15,10 @@ import myna
 
 PACKAGE = Path(myna.__file__).parent
 
-ENGINE = {"engines.contract", "engines.devices", "audio", "text.transcript", "errors"}
+ENGINE = {"engines.contract", "engines.devices", "audio", "text.transcript", "errors", "stages"}
 SPEAKING = {"engines.espeak_text", "engines.sessions", "engines.word_times"}
 PARTS = {
+    "accounts",
     "api",
     "audio",
     "auth",
@@ -27,6 +28,7 @@ PARTS = {
     "realtime",
     "scheduling",
     "settings",
+    "stages",
     "store",
     "telemetry",
     "text",
@@ -40,11 +42,12 @@ MAY_IMPORT: dict[str, set[str]] = {
     "errors": set(),
     "settings": set(),
     "machine": set(),
+    "stages": set(),
     "quiet": set(),
     "playground": set(),
     "text": {"errors"},
     "engines": set(),
-    "engines.contract": {"text.transcript"},
+    "engines.contract": {"stages", "text.transcript"},
     "engines.devices": set(),
     "engines.espeak_text": set(),
     "engines.sessions": {"engines.devices", "errors"},
@@ -61,10 +64,12 @@ MAY_IMPORT: dict[str, set[str]] = {
     "engines.whisper": ENGINE,
     "engines.diarizer": ENGINE | {"engines.sessions"},
     # The heart, and the edge around it.
-    "scheduling": {"audio", "text", "engines.contract", "errors"},
-    "auth": {"errors"},
-    "realtime": {"scheduling", "audio", "text", "engines.contract", "errors"},
+    "scheduling": {"audio", "text", "engines.contract", "errors", "stages"},
+    "accounts": {"errors"},
+    "auth": {"accounts", "errors"},
+    "realtime": {"scheduling", "audio", "text", "engines.contract", "errors", "stages"},
     "api": {
+        "accounts",
         "realtime",
         "scheduling",
         "audio",
@@ -74,19 +79,22 @@ MAY_IMPORT: dict[str, set[str]] = {
         "errors",
         "auth",
         "settings",
+        "stages",
     },
-    "telemetry": {"api.responses", "errors"},
+    "telemetry": {"api.responses", "errors", "scheduling", "stages"},
     # The top: what puts the parts together, and what starts that.
-    "loading": PARTS,
+    "loading": PARTS | {"machine"},
+    "lifecycle": PARTS | {"loading", "machine", "quiet"},
     "planning": PARTS | {"loading"},
-    "app": PARTS | {"loading", "machine", "quiet"},
+    "app": PARTS | {"lifecycle", "loading"},
     "playing": {"errors"},
     "local": PARTS | {"loading", "machine", "planning", "playing"},
-    "serving": {"app", "machine", "planning", "settings", "sockets", "telemetry"},
+    "serving": {"api.draining", "app", "machine", "planning", "settings", "sockets", "telemetry"},
+    "airgap": {"planning", "settings", "store"},
     "sockets": set(),
     "settings_docs": {"settings"},
     "testing": set(),  # pytest imports it at every start
-    "cli": {"serving", "planning", "local", "store", "settings", "errors"},
+    "cli": {"airgap", "serving", "planning", "local", "store", "settings", "errors"},
     "__main__": {"cli"},
 }
 

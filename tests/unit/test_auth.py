@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from pydantic import SecretStr
 
 from myna import auth
+from myna.accounts import Allowance
 from myna.auth import Keyring, masked, sent_key
 from myna.errors import Unauthorized
 
@@ -167,3 +168,44 @@ def test_masking_hides_at_least_half_of_a_key_and_is_short(key):
     shown = [char for char in masked(key) if char != "*"]
     assert len(shown) <= len(key) / 2
     assert len(masked(key)) <= 27
+
+
+def test_what_a_key_is_allowed_stands_behind_it(key_file):
+    usual = Allowance(requests_per_minute=60)
+    file = key_file(
+        "ci:sk-one share=0.5 audio_s_per_minute=600  # nights only\n"
+        "sk-two requests_per_minute=0\n"
+        "phone:sk-three\n"
+    )
+    keyring = Keyring.load(None, file, usual)
+    assert keyring.admit(bearer("sk-one")) == "ci"
+    assert keyring.allowances == {
+        "ci": Allowance(60, 600, 0.5),
+        "key2": Allowance(0, 0, 1),
+        "phone": usual,
+    }
+
+
+@pytest.mark.parametrize(
+    "words", ["shares=2", "share", "share=", "share=-1", "share=0", "share=nan", "share=1e999", "2"]
+)
+def test_an_allowance_that_is_none_stops_the_start_and_says_what_there_is(words):
+    with pytest.raises(ValueError, match="requests_per_minute, audio_s_per_minute, share"):
+        ring(f"ci:sk-one {words}")
+
+
+def test_an_allowance_without_a_key_is_no_key():
+    with pytest.raises(ValueError, match=r"key 1 \(ci\) is empty"):
+        ring("ci: share=2")
+
+
+def test_a_secret_with_a_space_in_it_is_not_shown_by_what_is_wrong_with_it():
+    with pytest.raises(ValueError, match="none of them") as caught:
+        ring("ci:sk-one very-secret-part-of-it")
+    assert "secret" not in str(caught.value)
+
+
+def test_two_keys_of_one_name_are_one_caller_and_allowed_the_same():
+    assert len(ring("ci:sk-one share=2,ci:sk-two share=2").allowances) == 1
+    with pytest.raises(ValueError, match="named ci"):
+        ring("ci:sk-one share=2,ci:sk-two")

@@ -33,6 +33,7 @@ def made(kind: type[MynaError]) -> MynaError:
         "AudioTooLong": (60.0,),
         "DeadlineExceeded": (60.0,),
         "PayloadTooLarge": (100, 200),
+        "RateLimited": ("requests", 60.0),
     }.get(kind.__name__, ("words",))
     return kind(*arguments)
 

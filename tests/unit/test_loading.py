@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from myna.api.names import TTS_NAMES
 from myna.loading import speech_names
-from myna.scheduling.residents import Resident
+from myna.scheduling.resident import About, Resident
 
 
 def resident(name: str, kind: str) -> Resident[Any]:
-    service = SimpleNamespace(engine=SimpleNamespace(kind=kind))
-    return Resident(name, (), 0, service, lambda: None)
+    def build() -> Any:
+        raise AssertionError("names are known before anything is loaded")
+
+    return Resident(About(name, kind=kind), build)
 
 
 JOE, AMY = resident("joe", "piper"), resident("amy", "piper")

@@ -7,22 +7,63 @@ from contextlib import aclosing
 
 from starlette.requests import Request
 
+from myna.accounts import Account
 from myna.api.body import Body
-from myna.errors import Overloaded
+from myna.api.context import account, context
+from myna.api.responses import unless_gone
+from myna.errors import Overloaded, RateLimited
 from myna.scheduling.admission import Admission, Admitted
+from myna.scheduling.resident import Resident, Service
 
 
 async def admitted(request: Request, admission: Admission, limit_bytes: int) -> Admitted:
     """A place, which the caller leaves when the request is answered.
 
     Raises:
+        RateLimited: the caller has had what it may have for now.
         Overloaded: there is none. What the client goes on to write has been taken and dropped.
     """
     try:
-        return admission.admit()
-    except Overloaded:
+        return placed(account(request), admission)
+    except (Overloaded, RateLimited):
         await Body(request.stream(), request.headers, limit_bytes).drain()
         raise
+
+
+def placed(account: Account, admission: Admission) -> Admitted:
+    """A place for somebody whose account has something left; raises as `admitted` does."""
+    place = admission.admit()
+    try:
+        account.admit()
+    except RateLimited:
+        place.leave()
+        raise
+    return place
+
+
+async def leased(request: Request, resident: Resident[Service], place: Admitted) -> Service:
+    """The model's service, which stays loaded until the place is left. The body must have been
+    read.
+
+    Raises:
+        ClientGone: the client left while it was being loaded.
+        Overloaded: it is not loaded in time, or there is no memory for it.
+        EngineFailure: it cannot be loaded.
+    """
+    lease = await unless_gone(request, context(request).lending().lease(resident))
+    place.until_left(lease.end)
+    return lease.service
+
+
+def lent(request: Request, resident: Resident[Service], place: Admitted) -> Service:
+    """The service of a model that is in memory, which stays there until the place is left.
+
+    Raises:
+        Overloaded: it is not.
+    """
+    lease = context(request).lending().take(resident)
+    place.until_left(lease.end)
+    return lease.service
 
 
 async def leaving(source: AsyncGenerator[bytes], place: Admitted) -> AsyncGenerator[bytes]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
 
 from myna.api.context import Context
 from myna.api.keeping import kept
@@ -10,19 +11,23 @@ from myna.api.names import TTS_1_VOICES, TTS_NAMES
 from myna.engines.contract import OPENAI_VOICES, Synthesizer, Voice, VoiceMixer, VoiceReader
 from myna.errors import BadRequest, EngineFailure
 from myna.scheduling.casting import Role, Speaker, role_of
+from myna.scheduling.speaking import SpeechService
 from myna.scheduling.voices import own_voice
 from myna.store.custom_voices import CustomVoice, CustomVoices
 from myna.text.languages import base_language
 from myna.text.scripts import written_languages
 
+Lend = Callable[[Speaker], Awaitable[SpeechService]]
+"""Sees to it that a model is in memory, and stays there for the request."""
 CUSTOM = "voice_"
 """How ids of custom voices begin, here and in the hosted API."""
 
 
-async def cast(shared: Context, model: str, name: str) -> Role:
-    """Who speaks under a voice's name where the request names that model.
+async def cast(shared: Context, lend: Lend, model: str, name: str) -> Role:
+    """Who speaks under a voice's name where the request names that model; it has been lent.
 
     Raises:
+        ClientGone, Overloaded, EngineFailure: it cannot be lent; see `leased`.
         BadRequest: a custom voice or a blend that is not there; in strict mode also a voice that
             the hosted model lacks.
         ModelNotFound: see `Residents.speaker`.
@@ -32,22 +37,28 @@ async def cast(shared: Context, model: str, name: str) -> Role:
     chosen = residents.speaker(model, strict=strict)
     others = _understudies(model, chosen, residents.tts.residents)
     if name.lower().startswith(CUSTOM):
-        return await kept(lambda: _custom(shared.custom, name.lower(), chosen, others))
+        return await _custom(shared.custom, lend, name.lower(), [chosen, *others])
+    if not chosen.voices:
+        await lend(chosen)  # only then it is known what it has
+    there: set[Speaker] = set()
+    # What was foreseen of a model may turn out to be otherwise when it is loaded.
+    while (role := role_of(name, chosen, others) or Role(chosen, chosen.voices[0])).speaker not in (
+        there
+    ):
+        await lend(role.speaker)
+        there.add(role.speaker)
     if strict:
-        _refuse_unhosted(name, model, [chosen, *others])
-    return role_of(name, chosen, others) or Role(chosen, chosen.service.engine.voices[0])
+        _refuse_unhosted(name, model, role)
+    return role
 
 
 def refuse_unspoken(text: str, shared: Context) -> None:
     """Where the setting says so, raise BadRequest for a text in a language that no voice speaks."""
-    if shared.settings.unspoken_language == "default":
-        return
+    speakers = shared.loaded().tts.residents
+    if shared.settings.unspoken_language == "default" or not all(one.voices for one in speakers):
+        return  # of a model that was never loaded, and has no card, nothing is known
     written = written_languages(text)
-    spoken = {
-        base_language(voice.language)
-        for speaker in shared.loaded().tts.residents
-        for voice in speaker.service.engine.voices
-    }
+    spoken = {base_language(voice.language) for one in speakers for voice in one.voices}
     if written and not written & spoken:
         raise BadRequest(
             "Invalid 'input': by its script it is in none of the languages that voices are loaded "
@@ -80,17 +91,17 @@ def _custom_voice(id_: str, about: CustomVoice, custom: CustomVoices, engine: Sy
     raise EngineFailure(f"the engine {engine.kind} does not speak the voice {id_}")
 
 
-def _custom(custom: CustomVoices, id_: str, chosen: Speaker, others: Sequence[Speaker]) -> Role:
-    about = custom.voices.find(id_)
+async def _custom(custom: CustomVoices, lend: Lend, id_: str, speakers: Sequence[Speaker]) -> Role:
+    about = await kept(lambda: custom.voices.find(id_))
     if about is None:
         raise _unknown(id_)
-    for speaker in (chosen, *others):
-        engine = speaker.service.engine
-        if engine.kind == about.engine:
-            return Role(speaker, _custom_voice(id_, about, custom, engine))
+    for speaker in speakers:
+        if speaker.kind == about.engine:
+            engine = (await lend(speaker)).engine
+            return Role(speaker, await kept(partial(_custom_voice, id_, about, custom, engine)))
     raise BadRequest(
-        f"Invalid 'voice': '{id_}' is a voice for {about.engine}, which the model {chosen.id} is "
-        "not; name a model of that engine (GET /v1/audio/voices lists them).",
+        f"Invalid 'voice': '{id_}' is a voice for {about.engine}, which the model {speakers[0].id} "
+        "is not; name a model of that engine (GET /v1/audio/voices lists them).",
         param="voice",
     )
 
@@ -111,9 +122,9 @@ def _understudies(model: str, chosen: Speaker, speakers: Sequence[Speaker]) -> l
     return [speaker for speaker in speakers if speaker is not chosen]
 
 
-def _refuse_unhosted(name: str, model: str, speakers: Sequence[Speaker]) -> None:
+def _refuse_unhosted(name: str, model: str, role: Role) -> None:
     hosted = TTS_1_VOICES if model.startswith("tts-1") and model in TTS_NAMES else OPENAI_VOICES
-    if name in hosted or any(own_voice(name, one.service.engine) for one in speakers):
+    if name in hosted or own_voice(name, role.speaker.service.engine):
         return
     raise BadRequest(
         f"Invalid 'voice': '{name}' is not a voice of this model; use one of "

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from prometheus_client import CollectorRegistry
 from starlette.requests import HTTPConnection
 
+from myna.accounts import Account, Accounts
 from myna.api.rehearsal import Rehearsal
 from myna.api.spool import Spool
 from myna.auth import Keyring
 from myna.errors import Overloaded
 from myna.realtime.sessions import Sessions
+from myna.scheduling.residency import Residency
 from myna.scheduling.residents import Residents
 from myna.settings import Settings
+from myna.stages import UNRECORDED, Record
 from myna.store.custom_voices import CustomVoices
 
 
@@ -22,14 +26,19 @@ class Context:
 
     settings: Settings
     keyring: Keyring
+    accounts: Accounts
     spool: Spool
     """Where uploads are kept."""
     custom: CustomVoices
     """What clients have made."""
     sessions: Sessions
     """Live transcription."""
+    registry: CollectorRegistry
+    """Everything that `/metrics` shows."""
     residents: Residents | None = None
-    """None until the models are loaded."""
+    """None until those models are loaded that are loaded at the start."""
+    residency: Residency | None = None
+    """Lends them."""
     rehearsal: Rehearsal | None = None
     """Only with the setting `testing`."""
 
@@ -37,11 +46,22 @@ class Context:
         """The models.
 
         Raises:
-            Overloaded: they are still being loaded.
+            Overloaded: the server is still starting.
         """
         if self.residents is None:
-            raise Overloaded("The models are still loading; /ready tells when.", retry_after_s=1.0)
+            raise _starting()
         return self.residents
+
+    def lending(self) -> Residency:
+        """Who lends the models; raises as `loaded` does."""
+        if self.residency is None:
+            raise _starting()
+        return self.residency
+
+
+def _starting() -> Overloaded:
+    message = "The models are still loading; /ready tells when."
+    return Overloaded(message, retry_after_s=1.0, reason="loading")
 
 
 def context(request: HTTPConnection) -> Context:
@@ -56,3 +76,14 @@ def caller(request: HTTPConnection) -> str:
     """The name of the key that the request came with; empty where the server is open."""
     name: object = request.scope.get("state", {}).get("key_name")
     return name if isinstance(name, str) else ""
+
+
+def account(request: HTTPConnection) -> Account:
+    """What the caller of `request` has left."""
+    return context(request).accounts.of(caller(request))
+
+
+def record(request: HTTPConnection) -> Record:
+    """Who wants to hear where the time of `request` goes."""
+    found: Record | None = request.scope.get("state", {}).get("record")
+    return UNRECORDED if found is None else found

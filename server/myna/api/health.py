@@ -22,5 +22,5 @@ async def health() -> Response:
 async def ready(request: Request) -> Response:
     """200 with the models that are loaded; 503 until then."""
     residents = context(request).loaded()
-    loaded = [resident.id for resident in (*residents.stt.residents, *residents.tts.residents)]
+    loaded = [resident.id for resident in residents.all if resident.held]
     return json_response({"status": "ready", "models": loaded})

@@ -7,7 +7,7 @@ from starlette.responses import Response
 
 from myna.api.context import context
 from myna.api.responses import json_response
-from myna.errors import MethodNotAllowed, ModelNotFound
+from myna.errors import ModelNotFound
 from myna.scheduling.residents import Residents
 
 router = APIRouter(tags=["models"])
@@ -39,15 +39,6 @@ async def model(request: Request, model: str) -> Response:
         if str(entry["id"]).lower() == model.lower():
             return json_response(entry)
     raise ModelNotFound(model)
-
-
-@router.delete("/models/{model:path}", include_in_schema=False)
-async def delete_model(request: Request, model: str) -> Response:
-    """The hosted API deletes fine-tuned models only; there are none here."""
-    known = {str(entry["id"]).lower() for entry in _listed(context(request).loaded())}
-    if model.lower() not in known:
-        raise ModelNotFound(model)
-    raise MethodNotAllowed(f"The model `{model}` belongs to this server and cannot be deleted.")
 
 
 @router.get("/audio/models", summary="Models as Open WebUI asks for them; no key needed")

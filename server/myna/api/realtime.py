@@ -15,11 +15,13 @@ from starlette.requests import HTTPConnection
 from starlette.responses import Response
 from starlette.websockets import WebSocketDisconnect
 
+from myna.api.admission import placed
 from myna.api.body import Body
-from myna.api.context import Context, caller, context
+from myna.api.context import Context, account, caller, context, record
 from myna.api.forms import strict_json
+from myna.api.leases import Leases, Listener
 from myna.api.names import LISTS_LANGUAGES, REALTIME_NAMES, STT_NAMES, counts_duration
-from myna.api.responses import failure, json_response
+from myna.api.responses import failure, json_response, unless_gone
 from myna.auth import KEY_SUBPROTOCOL, sent_key
 from myna.errors import BadRequest, MynaError, Unauthorized
 from myna.realtime.configuration import Configuration, Wishes
@@ -29,7 +31,6 @@ from myna.realtime.fields import Fields
 from myna.realtime.habits import Habits, manner
 from myna.realtime.session import Session, new_id
 from myna.realtime.tokens import LEAST_S, MOST_S
-from myna.scheduling.residents import Residents
 from myna.scheduling.transcription import TranscriptionService
 
 router = APIRouter(tags=["realtime"])
@@ -53,20 +54,20 @@ async def realtime(socket: WebSocket) -> None:
     shared = context(socket)
     place = None
     try:
-        _check_origin(socket, shared.settings.cors_origins)
-        _check_intent(socket, strict=shared.settings.strict)
-        residents = shared.loaded()
-        place = shared.sessions.admission.admit()
-        session = _session(socket, shared, residents)
-    except MynaError as error:
-        if place is not None:
-            place.leave()
-        await socket.send_denial_response(failure(error))
-        return
-    try:
+        try:
+            _check_origin(socket, shared.settings.cors_origins)
+            _check_intent(socket, strict=shared.settings.strict)
+            leases = Leases(shared.lending())
+            place = placed(account(socket), shared.sessions.admission)
+            place.until_left(leases.end)
+            session = await _session(socket, shared, leases)
+        except MynaError as error:
+            await socket.send_denial_response(failure(error))
+            return
         await _serve(socket, shared, session)
     finally:
-        place.leave()
+        if place is not None:
+            place.leave()
 
 
 @router.post("/realtime/client_secrets", summary="A key for a web page's sessions")
@@ -75,7 +76,7 @@ async def client_secrets(request: Request) -> Response:
     body = await _fields(request)
     given = body.object("session") or Fields({})
     configuration = GA.read(Configuration(), given)
-    value, expires_at = _minted(request, body.object("expires_after"), configuration, GA)
+    value, expires_at = await _minted(request, body.object("expires_after"), configuration, GA)
     session = shown(new_id("sess"), configuration, GA, None)
     return json_response({"value": value, "expires_at": expires_at, "session": session})
 
@@ -86,7 +87,7 @@ async def transcription_sessions(request: Request) -> Response:
     body = await _fields(request)
     configuration = BETA.read(Configuration(), body)
     wanted = body.object("client_secret") or Fields({})
-    value, expires_at = _minted(request, wanted.object("expires_at"), configuration, BETA)
+    value, expires_at = await _minted(request, wanted.object("expires_at"), configuration, BETA)
     session = shown(new_id("sess"), configuration, BETA, None)
     return json_response(session | {"client_secret": {"value": value, "expires_at": expires_at}})
 
@@ -101,6 +102,7 @@ async def _serve(socket: WebSocket, shared: Context, session: Session) -> None:
         threads=shared.sessions.threads,
         guessing=shared.sessions.guessing,
         caller=caller(socket),
+        record=record(socket),
     )
     try:
         ending = await connection.run(shared.settings.max_session_s or None)
@@ -134,35 +136,46 @@ async def _sent(socket: WebSocket, text: str) -> None:
         await socket.send_text(text)
 
 
-def _session(socket: WebSocket, shared: Context, residents: Residents) -> Session:
+async def _session(socket: WebSocket, shared: Context, leases: Leases) -> Session:
     grant = shared.sessions.secrets.find(sent_key(socket.headers))
-    habits = _habits(shared, residents)
     expires_at = None
     if shared.settings.max_session_s:
         expires_at = int(time.time() + shared.settings.max_session_s)
     if grant is not None:
-        return Session(habits, grant.configuration, dialect=grant.dialect, expires_at=expires_at)
-    # Clients name their conversation model there, or anything else.
-    named = socket.query_params.get("model", "")
-    known = named in REALTIME_NAMES or residents.stt.find(named) is not None
-    configuration = Configuration().with_wishes(Wishes(model=named if known else STT_NAMES[0]))
-    return Session(habits, configuration, dialect=_dialect(socket), expires_at=expires_at)
+        configuration, dialect = grant.configuration, grant.dialect
+    else:
+        # Clients name their conversation model there, or anything else.
+        named = socket.query_params.get("model", "")
+        known = named in REALTIME_NAMES or shared.loaded().stt.find(named) is not None
+        configuration = Configuration().with_wishes(Wishes(model=named if known else STT_NAMES[0]))
+        dialect = _dialect(socket)
+    await leases.take(_listener(shared, configuration.wishes.model))
+    return Session(_habits(shared, leases), configuration, dialect=dialect, expires_at=expires_at)
 
 
-def _habits(shared: Context, residents: Residents) -> Habits:
+def _listener(shared: Context, model: str) -> Listener:
+    name = STT_NAMES[0] if model in REALTIME_NAMES else model
+    return shared.loaded().transcriber(name, strict=shared.settings.strict)
+
+
+def _habits(shared: Context, leases: Leases) -> Habits:
     def find(model: str) -> TranscriptionService:
-        name = STT_NAMES[0] if model in REALTIME_NAMES else model
-        service = residents.transcriber(name, strict=shared.settings.strict).service
-        return service.on(shared.sessions.threads)
+        return leases.service(_listener(shared, model)).on(shared.sessions.threads)
 
     return Habits(find, counts_duration, LISTS_LANGUAGES.__contains__, shared.settings.beam_size)
 
 
-def _minted(
+async def _minted(
     request: Request, expiry: Fields | None, configuration: Configuration, dialect: Dialect
 ) -> tuple[str, int]:
     shared = context(request)
-    manner(configuration, _habits(shared, shared.loaded()), dialect)
+    leases = Leases(shared.lending())
+    try:
+        wanted = _listener(shared, configuration.wishes.model)
+        await unless_gone(request, leases.take(wanted))
+        manner(configuration, _habits(shared, leases), dialect)
+    finally:
+        leases.end()
     expiry = expiry or Fields({})
     expiry.literal("anchor", "created_at")
     usual_s = _GA_SECRET_S if dialect is GA else _BETA_SECRET_S

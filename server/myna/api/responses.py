@@ -23,9 +23,30 @@ def json_response(
     return Response(encode_json(content), status, dict(extra or {}), media_type="application/json")
 
 
-def failure(error: MynaError) -> Response:
+class Failure(Response):
     """An error in OpenAI's envelope, with the headers that clients' retry logic reads."""
-    return json_response(envelope(error), error.status, headers(error))
+
+    media_type = "application/json"
+
+    def __init__(self, error: MynaError) -> None:
+        super().__init__(encode_json(envelope(error)), error.status, headers(error))
+        self._error = error
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Send it, and leave it with the request for whoever counts."""
+        scope.setdefault("state", {})["failure"] = self._error
+        await super().__call__(scope, receive, send)
+
+
+def failure(error: MynaError) -> Response:
+    """The answer to a request that failed."""
+    return Failure(error)
+
+
+def failure_of(scope: Scope) -> MynaError | None:
+    """The error that a request was answered with."""
+    error: object = scope.get("state", {}).get("failure")
+    return error if isinstance(error, MynaError) else None
 
 
 def event(content: Mapping[str, Any]) -> bytes:

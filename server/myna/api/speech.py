@@ -9,6 +9,7 @@ import re
 import unicodedata
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
+from functools import partial
 from typing import Any, Literal, get_args
 
 from fastapi import APIRouter, Request
@@ -16,9 +17,9 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 
-from myna.api.admission import admitted, leaving
+from myna.api.admission import admitted, leased, leaving
 from myna.api.casting import cast, refuse_unspoken
-from myna.api.context import Context, caller, context
+from myna.api.context import Context, caller, context, record
 from myna.api.responses import LiveStream, event, primed, unless_gone
 from myna.audio.codecs import (
     CONTENT_TYPES,
@@ -30,6 +31,7 @@ from myna.audio.codecs import (
 from myna.engines.contract import OPENAI_VOICES
 from myna.errors import BadRequest, ClientGone, MynaError, PayloadTooLarge, envelope
 from myna.scheduling.speaking import Spoken, Utterance
+from myna.stages import Record
 from myna.text.manner import manner_of
 from myna.text.sentences import speakable
 from myna.text.subtitles import SubtitleFormat, subtitles, word_entry
@@ -110,7 +112,8 @@ async def speech(request: Request) -> Response:
         model = request.path_params.get("deployment") or body.model
         if not model:
             raise BadRequest("you must provide a model parameter", param="model")
-        role = await cast(shared, model, _voice_name(body.voice))
+        lend = partial(leased, request, place=place)
+        role = await cast(shared, lend, model, _voice_name(body.voice))
         service = role.speaker.service
         utterance = Utterance(
             text=_text(body.input, shared),
@@ -121,8 +124,9 @@ async def speech(request: Request) -> Response:
             manner=manner_of(body.instructions or ""),
         )
         events = body.stream_format == "sse"
-        spoken = service.speak(utterance, caller(request))
-        source = _events(spoken, utterance, body) if events else _audio(spoken)
+        told = record(request)
+        spoken = service.speak(utterance, caller(request), told)
+        source = _events(spoken, utterance, body, told) if events else _audio(spoken)
         audio = await unless_gone(request, primed(leaving(source, place)))
         streaming = True
     finally:
@@ -229,7 +233,7 @@ async def _audio(speech: AsyncGenerator[Spoken]) -> AsyncGenerator[bytes]:
 
 
 async def _events(
-    speech: AsyncGenerator[Spoken], utterance: Utterance, body: SpeechRequest
+    speech: AsyncGenerator[Spoken], utterance: Utterance, body: SpeechRequest, told: Record
 ) -> AsyncGenerator[bytes]:
     """Base64 deltas, then `done` with usage; a failure behind the first becomes an error event.
 
@@ -253,6 +257,7 @@ async def _events(
     except MynaError as error:
         if not begun:
             raise
+        told.failed(error.code or error.type)
         yield event(envelope(error))
         return
     if body.subtitles:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import AsyncGenerator, AsyncIterator
 from functools import partial
 
@@ -9,8 +10,8 @@ from fastapi import APIRouter, Request
 from starlette.responses import Response
 
 from myna.api import speaker_form, transcription_form
-from myna.api.admission import admitted, leaving
-from myna.api.context import Context, caller, context
+from myna.api.admission import admitted, leased, leaving, lent
+from myna.api.context import Context, caller, context, record
 from myna.api.forms import Form
 from myna.api.head_start import HeadStart
 from myna.api.json_form import read_json_form
@@ -21,8 +22,10 @@ from myna.api.transcription_form import TranscriptionForm
 from myna.errors import BadRequest, MynaError, envelope
 from myna.scheduling.ahead import Ahead
 from myna.scheduling.diarization import Hearing
+from myna.scheduling.resident import Resident
 from myna.scheduling.residents import Residents
 from myna.scheduling.transcription import Bounds, Progress, Transcription, TranscriptionService
+from myna.stages import Record
 from myna.text.formats import delta_event, done_event, render, segment_event, segment_id
 from myna.text.transcript import Task, Transcript
 
@@ -91,11 +94,15 @@ async def _answer(request: Request, task: Task) -> Response:
     form = None
     streaming = False
 
-    def choose(form: Form) -> tuple[TranscriptionService, TranscriptionForm]:
+    def named(form: Form) -> tuple[str, Resident[TranscriptionService]]:
         model = request.path_params.get("deployment") or form.text("model")
         if not model:
             raise BadRequest("you must provide a model parameter", param="model")
-        service = residents.transcriber(model, strict=shared.settings.strict).service
+        return model, residents.transcriber(model, strict=shared.settings.strict)
+
+    def choose(form: Form) -> tuple[TranscriptionService, TranscriptionForm]:
+        model, resident = named(form)
+        service = lent(request, resident, place)
         return service, transcription_form.read(
             form,
             model=model,
@@ -105,19 +112,21 @@ async def _answer(request: Request, task: Task) -> Response:
             strict=shared.settings.strict,
         )
 
-    bounds = Bounds(caller(request), shared.settings.request_timeout_s or None)
+    told = record(request)
+    bounds = Bounds(caller(request), shared.settings.request_timeout_s or None, told)
     start = HeadStart(choose, partial(_hearing, residents, bounds), bounds)
     try:
         form = await _form(request, shared, start)
         if shared.rehearsal is not None:
             await shared.rehearsal.rewrite(form, shared.spool)
+        await leased(request, named(form)[1], place)
         service, asked = choose(form)
         if asked.stream:
-            source = leaving(_events(form, service, asked, start), place)
+            source = leaving(_events(form, service, asked, start, told), place)
             events = await unless_gone(request, primed(source))
             streaming = True
             return LiveStream(events, media_type="text/event-stream; charset=utf-8")
-        return await unless_gone(request, _whole(service, asked, start))
+        return await unless_gone(request, _whole(service, asked, start, told))
     finally:
         if not streaming:
             place.leave()
@@ -153,10 +162,11 @@ async def _hearing(
 
 
 async def _whole(
-    service: TranscriptionService, asked: TranscriptionForm, start: HeadStart
+    service: TranscriptionService, asked: TranscriptionForm, start: HeadStart, told: Record
 ) -> Response:
     transcription = await start.finish(service, asked)
     transcript = await transcription.run()
+    begun_s = time.perf_counter()
     # In a thread, as an hour of words is megabytes of JSON.
     rendered = await service.call(
         lambda: render(
@@ -170,6 +180,7 @@ async def _whole(
             labels=asked.speakers is not None and asked.speakers.labels,
         )
     )
+    told.stage("encode-out", begun_s, time.perf_counter())
     return Response(rendered.body, media_type=rendered.content_type)
 
 
@@ -178,6 +189,7 @@ async def _events(
     service: TranscriptionService,
     asked: TranscriptionForm,
     start: HeadStart,
+    told: Record,
 ) -> AsyncGenerator[bytes]:
     """Deltas as windows finish, with diarized_json a segment behind each, one `done` with the whole
     text, `[DONE]`.
@@ -207,6 +219,7 @@ async def _events(
     except MynaError as error:
         if not begun:
             raise
+        told.failed(error.code or error.type)
         yield event(envelope(error))
     finally:
         await start.close()

@@ -66,6 +66,7 @@ def made(asked: VoiceForm, engines: Sequence[Synthesizer]) -> tuple[CustomVoice,
     """
     if asked.file is None:
         return _blended(asked, engines), None
+    asked.file.file.rewind()
     data = asked.file.file.read()
     engine = _reader(asked, data, engines)
     if asked.consent is None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack, suppress
+from functools import partial
 from typing import Any
 
 from fastapi import APIRouter, Request
@@ -10,9 +12,10 @@ from starlette.responses import Response
 from myna.api import voice_form
 from myna.api.context import context
 from myna.api.keeping import form_of, full, kept, named
-from myna.api.responses import json_response
-from myna.engines.contract import OPENAI_VOICES, Voice
-from myna.errors import BadRequest, NotFound
+from myna.api.responses import json_response, unless_gone
+from myna.api.voice_form import VoiceForm
+from myna.engines.contract import OPENAI_VOICES, Synthesizer, Voice
+from myna.errors import BadRequest, NotFound, NotImplementedHere
 from myna.scheduling.casting import Role, Speaker, role_of
 from myna.store.custom_voices import ConsentMissing, CustomVoice, CustomVoices, Full
 from myna.text.samples import sample
@@ -42,14 +45,14 @@ def _own(speakers: tuple[Speaker, ...]) -> list[dict[str, Any]]:
     return [
         _entry(voice.id, voice.name, Role(speaker, voice))
         for speaker in speakers
-        for voice in speaker.service.engine.voices
+        for voice in speaker.voices
         if voice.id not in OPENAI_VOICES
     ]
 
 
 def _made(speakers: tuple[Speaker, ...], custom: CustomVoices) -> list[dict[str, Any]]:
-    """Those that a loaded engine speaks."""
-    by_engine = {speaker.service.engine.kind: speaker for speaker in reversed(speakers)}
+    """Those that an engine of this server speaks."""
+    by_engine = {speaker.kind: speaker for speaker in reversed(speakers)}
     found: list[dict[str, Any]] = []
     for id_ in custom.voices.ids():
         about = custom.voices.find(id_)
@@ -66,7 +69,7 @@ def _entry(id_: str, name: str, role: Role) -> dict[str, Any]:
         "name": name,
         "language": role.voice.language,
         "model": role.speaker.id,
-        "engine": role.speaker.service.engine.kind,
+        "engine": role.speaker.kind,
         "sample": sample(role.voice.language),
     }
 
@@ -75,16 +78,12 @@ def _entry(id_: str, name: str, role: Role) -> dict[str, Any]:
 async def create(request: Request) -> Response:
     """A form; see `voice_form`."""
     shared = context(request)
-    engines = [speaker.service.engine for speaker in shared.loaded().tts.residents]
     async with await form_of(request, shared) as form:
         asked = voice_form.read(form)
-
-        def add() -> tuple[str, CustomVoice]:
-            voice, file = voice_form.made(asked, engines)
-            return shared.custom.add_voice(voice, file), voice
-
+        voice, file = await _made_by_one(request, asked)
         try:
-            return json_response(_object(*await kept(add)))
+            id_ = await kept(lambda: shared.custom.add_voice(voice, file))
+            return json_response(_object(id_, voice))
         except Full:
             raise full("custom voices", shared.settings.max_custom_voices) from None
         except ConsentMissing:
@@ -94,6 +93,35 @@ async def create(request: Request) -> Response:
                 param="consent",
                 code="invalid_value",
             ) from None
+
+
+async def _made_by_one(request: Request, asked: VoiceForm) -> tuple[CustomVoice, bytes | None]:
+    """The voice as the models in memory make it, or else as one of the others does, each of which
+    is loaded for that."""
+    speakers = context(request).loaded().tts.residents
+    here = tuple(one for one in speakers if one.held)
+    cold = [(one,) for one in speakers if not one.held]
+    first, *rest = [here, *cold] if here else cold or [()]
+    try:
+        return await _made_by(request, asked, first)
+    except NotImplementedHere:
+        for group in rest:
+            with suppress(NotImplementedHere):
+                return await _made_by(request, asked, group)
+        raise
+
+
+async def _made_by(
+    request: Request, asked: VoiceForm, speakers: tuple[Speaker, ...]
+) -> tuple[CustomVoice, bytes | None]:
+    lending = context(request).lending()
+    engines: list[Synthesizer] = []
+    with ExitStack() as until:
+        for speaker in speakers:
+            lease = await unless_gone(request, lending.lease(speaker))
+            until.callback(lease.end)
+            engines.append(lease.service.engine)
+        return await kept(partial(voice_form.made, asked, engines))
 
 
 @router.get("/audio/voices/{voice}", summary="One custom voice")

@@ -14,6 +14,7 @@ from typing import Any, Literal, Protocol, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
+from myna.stages import UNRECORDED, Record
 from myna.text.transcript import Segment, Task, Turn, Word
 
 SAMPLE_RATE_HZ = 16_000
@@ -83,6 +84,8 @@ class WindowJob:
     options: DecodingOptions
     state: object | None = None
     """The engine's own notes: features, earlier attempts, the next step of the fallback ladder."""
+    record: Record = UNRECORDED
+    """Told by the engine how long it was at `encode` and at `generate`."""
 
 
 class Transcriber(Protocol):

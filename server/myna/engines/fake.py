@@ -8,6 +8,7 @@ Silence says nothing; any other sound is `fake transcript of 3.0 seconds`. The c
 
 from __future__ import annotations
 
+import time
 import zlib
 from collections.abc import Hashable, Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -126,7 +127,9 @@ class FakeTranscriber:
         return sum(len(segment.tokens) for segment in segments)
 
     def prepare(self, job: WindowJob) -> None:
-        """Nothing to prepare."""
+        """Nothing to prepare, which takes no time."""
+        now_s = time.perf_counter()
+        job.record.stage("encode", now_s, now_s)
 
     def batch_key(self, job: WindowJob) -> Hashable:  # noqa: ARG002 - all jobs are alike
         """All jobs share batches."""
@@ -138,7 +141,11 @@ class FakeTranscriber:
 
     def run(self, jobs: Sequence[WindowJob]) -> Sequence[WindowResult | WindowJob | Exception]:
         """A result for every job."""
-        return [self._heard(job) for job in jobs]
+        begun_s = time.perf_counter()
+        results = [self._heard(job) for job in jobs]
+        for job in jobs:
+            job.record.stage("generate", begun_s, time.perf_counter())
+        return results
 
     def warm_up(self) -> None:
         """Nothing to warm."""

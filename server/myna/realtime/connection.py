@@ -10,11 +10,12 @@ from collections.abc import Awaitable, Callable
 from concurrent.futures import Executor
 from dataclasses import dataclass
 
-from myna.engines.contract import WindowResult
+from myna.engines.contract import SAMPLE_RATE_HZ, WindowResult
 from myna.errors import MynaError
 from myna.realtime.items import Ask
 from myna.realtime.session import Session, Step
 from myna.scheduling.queue import Ticket
+from myna.stages import UNRECORDED, Record
 from myna.text.formats import encode_json
 
 MOST_EVENTS = 512
@@ -57,16 +58,19 @@ class Connection:
         threads: Executor,
         guessing: asyncio.Semaphore | None = None,
         caller: str = "",
+        record: Record = UNRECORDED,
     ) -> None:
         """`receive` gives the client's next message, None when it has left. `threads` do the work
-        of listening, `guessing` is how many hypotheses all sessions may have at the engine, and
-        `caller` is whose part of the machine the session uses."""
+        of listening, `guessing` is how many hypotheses all sessions may have at the engine,
+        `caller` is whose part of the machine the session uses, and `record` hears how much audio is
+        written down."""
         self._session = session
         self._receive = receive
         self._send = send
         self._threads = threads
         self._guessing = guessing or asyncio.Semaphore(1)
         self._caller = caller
+        self._record = record
         self._ticket = Ticket(caller, live=True)
         self._events: asyncio.Queue[str] = asyncio.Queue(MOST_EVENTS)
         self._turn = asyncio.Lock()
@@ -122,6 +126,7 @@ class Connection:
                 result = await self._guess(ask)
             else:
                 hearing = ask.item.manner.hearing
+                self._record.audio(len(ask.window.samples) / SAMPLE_RATE_HZ)
                 result = await hearing.decode_whole(self._ticket, ask.window, ask.options)
         except MynaError as failure:
             result = failure

@@ -63,9 +63,19 @@ class Admitted:
 
     def __init__(self, admission: Admission) -> None:
         self._admission: Admission | None = admission
+        self._held: list[Callable[[], None]] = []
+
+    def until_left(self, release: Callable[[], None]) -> None:
+        """Call that, too, when the place is left; at once if it has been."""
+        if self._admission is None:
+            release()
+        else:
+            self._held.append(release)
 
     def leave(self) -> None:
         """Make room for another request."""
         if self._admission is not None:
             self._admission.requests -= 1
             self._admission = None
+            while self._held:
+                self._held.pop()()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
@@ -34,8 +35,16 @@ class Dispatch(Generic[Job]):
     between them, which no batch can do once it runs.
     """
 
-    def __init__(self, workers: int, *, batch_limit: int = 8, batch_limit_s: float = 120.0) -> None:
-        self._queue = FairQueue[Job](batch_limit, batch_limit_s)
+    def __init__(
+        self,
+        workers: int,
+        *,
+        batch_limit: int = 8,
+        batch_limit_s: float = 120.0,
+        shares: Mapping[str, float] | None = None,
+    ) -> None:
+        """`shares`: see `FairQueue`."""
+        self._queue = FairQueue[Job](batch_limit, batch_limit_s, shares)
         self._idle = workers
         """Workers without a batch, express ones not counted."""
         self._at_long = 0

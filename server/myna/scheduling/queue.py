@@ -9,9 +9,11 @@ threads, no clock, no engine; `workers` drives it.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Hashable, Iterator
+from collections.abc import Hashable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
+
+from myna.stages import UNRECORDED, Record
 
 Job = TypeVar("Job")
 
@@ -38,6 +40,8 @@ class Ticket:
     """Audio-seconds that it has been given so far."""
     cancelled: bool = False
     """The client left: its jobs are dropped when they are met."""
+    record: Record = UNRECORDED
+    """Hears how long its jobs wait."""
 
     def __post_init__(self) -> None:
         """A live one begins with its credit."""
@@ -66,8 +70,9 @@ class Entry(Generic[Job]):
 class _Caller(Generic[Job]):
     """One caller's requests that wait. Kept for as long as the queue: keys are few."""
 
+    share: float = 1.0
     served_s: float = 0.0
-    """Virtual time: audio-seconds that it has been served."""
+    """Virtual time: audio-seconds that it has been served, over its share."""
     now_s: float = 0.0
     """Virtual time among its requests: where a new one starts."""
     waiting: dict[Ticket, deque[Entry[Job]]] = field(
@@ -78,7 +83,15 @@ class _Caller(Generic[Job]):
 class FairQueue(Generic[Job]):
     """Jobs of many requests; those of one request and key keep their order."""
 
-    def __init__(self, batch_limit: int = 8, batch_limit_s: float = 120.0) -> None:
+    def __init__(
+        self,
+        batch_limit: int = 8,
+        batch_limit_s: float = 120.0,
+        shares: Mapping[str, float] | None = None,
+    ) -> None:
+        """`shares` are those of callers; a share of 2 gets twice what one of 1 gets, which is what
+        a caller has that is not in it."""
+        self._shares = shares or {}
         self.batch_limit = batch_limit
         """The most jobs in a batch."""
         self.batch_limit_s = batch_limit_s
@@ -98,7 +111,10 @@ class FairQueue(Generic[Job]):
     def put(self, entry: Entry[Job], *, first: bool = False) -> None:
         """Add a job; `first` puts it before the ticket's other jobs (a window tried again)."""
         ticket = entry.ticket
-        caller = self._callers.setdefault(ticket.caller, _Caller())
+        caller = self._callers.get(ticket.caller)
+        if caller is None:
+            share = self._shares.get(ticket.caller, 1.0)
+            caller = self._callers[ticket.caller] = _Caller(share)
         # Idle time earns no credit but for the living: who comes back starts from now.
         if not caller.waiting:
             caller.served_s = max(caller.served_s, self._now_s)
@@ -190,7 +206,7 @@ class FairQueue(Generic[Job]):
         ticket, caller = entry.ticket, self._callers[entry.ticket.caller]
         ticket.served_s += entry.cost_s / ticket.weight
         ticket.given_s += entry.cost_s
-        caller.served_s += entry.cost_s
+        caller.served_s += entry.cost_s / caller.share
 
     def _pass_time(self, batch: list[Entry[Job]], caller_s: float, ticket_s: float) -> None:
         """Time passes for newcomers as it does for those who wait, else a steady stream of short
@@ -199,7 +215,7 @@ class FairQueue(Generic[Job]):
         `caller_s` and `ticket_s` are where the leader of the batch stood before it.
         """
         total_s = sum(entry.cost_s for entry in batch)
-        waiting = sum(1 for caller in self._callers.values() if caller.waiting)
+        waiting = sum(caller.share for caller in self._callers.values() if caller.waiting)
         self._now_s = max(caller_s, self._now_s + total_s / (waiting + 1))
         leader = batch[0].ticket.caller
         for name in {entry.ticket.caller for entry in batch}:

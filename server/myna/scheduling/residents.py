@@ -1,32 +1,19 @@
-"""The models that are loaded, and which of them a request's `model` means."""
+"""The models of a server, and which of them a request's `model` means."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Generic, TypeVar
+from typing import Generic
 
 from myna.errors import BadRequest, ModelNotFound, NotImplementedHere
 from myna.scheduling.admission import Admission
 from myna.scheduling.diarization import DiarizationService
+from myna.scheduling.resident import Resident, Service
 from myna.scheduling.speaking import SpeechService
 from myna.scheduling.transcription import TranscriptionService
 
-Service = TypeVar("Service")
-
-
-@dataclass(frozen=True, slots=True)
-class Resident(Generic[Service]):
-    """A loaded model behind its service."""
-
-    id: str
-    aliases: tuple[str, ...]
-    """Other names that mean this model."""
-    created: int
-    """Unix seconds: when its files were put in place."""
-    service: Service
-    close: Callable[[], None]
-    """Stop its workers and give its memory back."""
+AnyResident = Resident[TranscriptionService] | Resident[SpeechService]
 
 
 class Shelf(Generic[Service]):
@@ -69,7 +56,7 @@ class Shelf(Generic[Service]):
 
 @dataclass(frozen=True, slots=True)
 class Residents:
-    """Everything that is loaded."""
+    """All models, in memory or not."""
 
     stt: Shelf[TranscriptionService]
     tts: Shelf[SpeechService]
@@ -107,6 +94,11 @@ class Residents:
         return _chosen(self.tts, self.stt, model, strict=strict)
 
     @property
+    def all(self) -> tuple[AnyResident, ...]:
+        """Those of both tasks."""
+        return (*self.stt.residents, *self.tts.residents)
+
+    @property
     def served(self) -> int:
         """Requests that have come so far."""
         return self.stt.admission.admitted + self.tts.admission.admitted
@@ -116,9 +108,13 @@ class Residents:
         """Requests that are worked on now."""
         return self.stt.admission.requests + self.tts.admission.requests
 
+    def find(self, name: str) -> AnyResident | None:
+        """The resident that goes by this name, whatever it does."""
+        return self.stt.find(name) or self.tts.find(name)
+
     def close(self) -> None:
         """Unload everything."""
-        for resident in (*self.stt.residents, *self.tts.residents):
+        for resident in self.all:
             resident.close()
         if self.diarization is not None:
             self.diarization.close()

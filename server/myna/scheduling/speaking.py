@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections import deque
 from collections.abc import AsyncGenerator, Callable, Hashable, Iterable, Iterator, Sequence
 from concurrent.futures import Executor
@@ -21,6 +22,7 @@ from myna.engines.contract import Samples, Synthesizer, Voice
 from myna.errors import BadRequest, EngineFailure, MynaError
 from myna.scheduling.queue import Ticket
 from myna.scheduling.workers import Workers
+from myna.stages import UNRECORDED, Record
 from myna.text.manner import Manner
 from myna.text.sentences import FIRST_CHARS, cuts, speakable
 from myna.text.spoken import spoken
@@ -60,6 +62,7 @@ class PieceJob:
 
     text: str
     utterance: Utterance
+    record: Record = UNRECORDED
 
 
 class PieceRunner:
@@ -81,14 +84,17 @@ class PieceRunner:
         return [self._speak(job) for job in jobs]
 
     def _speak(self, job: PieceJob) -> Piece:
+        begun_s = time.perf_counter()
         asked = job.utterance
         stretches = self._engine.synthesize(job.text, asked.voice, asked.pace, words=asked.words)
-        return joined(
+        piece = joined(
             stretches,
             self._engine.sample_rate_hz,
             speed=asked.pace,
             pauses=asked.manner.pauses,
         )
+        job.record.stage("synthesise", begun_s, time.perf_counter())
+        return piece
 
 
 class SpeechService:
@@ -129,7 +135,9 @@ class SpeechService:
             )
         return [piece.said for piece in cuts(text, first_chars=self._first_chars)]
 
-    async def speak(self, utterance: Utterance, caller: str = "") -> AsyncGenerator[Spoken]:
+    async def speak(
+        self, utterance: Utterance, caller: str = "", record: Record = UNRECORDED
+    ) -> AsyncGenerator[Spoken]:
         """Encoded audio piece by piece, headers with the first, in the part of `caller`.
 
         Left early, it takes back the pieces that still wait.
@@ -146,7 +154,7 @@ class SpeechService:
                 "'timestamp_granularities' and 'subtitles', or take another model.",
                 param="timestamp_granularities",
             )
-        ticket = Ticket(caller)
+        ticket = Ticket(caller, record=record)
         coder = _Coder(utterance, self.engine.sample_rate_hz, self._loudness_lufs)
         pending: deque[asyncio.Future[Piece]] = deque()
         spoken_s = 0.0
@@ -155,7 +163,11 @@ class SpeechService:
             while waiting or pending:
                 while waiting and len(pending) < _LOOKAHEAD:
                     pending.append(self._submit(ticket, utterance, waiting.popleft()))
-                spoken = await self._encode(coder, await pending.popleft(), spoken_s)
+                piece = await pending.popleft()
+                begun_s = time.perf_counter()
+                spoken = await self._encode(coder, piece, spoken_s)
+                record.stage("encode-out", begun_s, time.perf_counter())
+                record.audio(spoken.seconds)
                 spoken_s += spoken.seconds
                 yield spoken
             if not spoken_s:
@@ -172,7 +184,8 @@ class SpeechService:
             await self._call(coder.close)
 
     def _submit(self, ticket: Ticket, utterance: Utterance, text: str) -> asyncio.Future[Piece]:
-        return asyncio.wrap_future(self.workers.submit(ticket, PieceJob(text, utterance)))
+        job = PieceJob(text, utterance, ticket.record)
+        return asyncio.wrap_future(self.workers.submit(ticket, job))
 
     async def _encode(self, coder: _Coder, piece: Piece, at_s: float) -> Spoken:
         data = await self._call(lambda: coder.encode(piece.samples))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import time
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from concurrent.futures import Executor
@@ -25,6 +26,7 @@ from myna.errors import DeadlineExceeded
 from myna.scheduling.diarization import Hearing
 from myna.scheduling.queue import Ticket
 from myna.scheduling.workers import Workers
+from myna.stages import UNRECORDED, Record
 from myna.text.transcript import Segment, Transcript
 
 T = TypeVar("T")
@@ -54,6 +56,8 @@ class Bounds:
     """Whose it is: requests of one caller share that caller's part of the machine."""
     longest_s: float | None = None
     """How long it may take from `open` on, in seconds."""
+    record: Record = UNRECORDED
+    """Told where its time goes."""
 
 
 _UNBOUNDED = Bounds()
@@ -98,7 +102,9 @@ class TranscriptionService:
         it needs word timestamps, and is the transcription's from here on."""
         prompt_tokens = await self.call(lambda: self.engine.prompt_tokens(options))
         listener = hearing.hear if hearing else None
+        begun_s = time.perf_counter()
         stream = WindowStream(await self.decoded(fd, growth), self.speech(), cutting, listener)
+        bounds.record.stage("decode", begun_s, time.perf_counter())
         return Transcription(self, stream, options, prompt_tokens, bounds, hearing)
 
     async def call(self, function: Callable[[], T]) -> T:
@@ -165,7 +171,8 @@ class Transcription:
         self._stream = stream
         self._options = options
         self._prompt_tokens = prompt_tokens
-        self._ticket = Ticket(bounds.caller)
+        self._ticket = Ticket(bounds.caller, record=bounds.record)
+        self._record = bounds.record
         self._longest_s = bounds.longest_s
         self._end_s = None if bounds.longest_s is None else _now_s() + bounds.longest_s
         self._first: asyncio.Task[WindowResult] | None = None
@@ -251,12 +258,19 @@ class Transcription:
         while not self._stream.finished and len(self._pending) < _LOOKAHEAD:
             if self._pending and self._pending[0].done():
                 return
-            for window in await self._service.call(self._stream.next):
+            for window in await self._windows():
                 task = asyncio.create_task(self._decode(window))
                 self._first = self._first or task
                 self._pending.append(task)
             if self._hearing is not None:
                 await self._hearing.advance()
+
+    async def _windows(self) -> Sequence[Window]:
+        begun_s, before_s = time.perf_counter(), self._stream.seconds_read
+        windows = await self._service.call(self._stream.next)
+        self._record.stage("decode", begun_s, time.perf_counter())
+        self._record.audio(self._stream.seconds_read - before_s)
+        return windows
 
     async def _decode(self, window: Window) -> WindowResult:
         options = replace(self._options, language=await self._spoken_language())

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 
 from myna.engines.contract import OPENAI_VOICES, Synthesizer, Voice, VoiceMixer
 from myna.errors import BadRequest
+
+_NAME = re.compile(r"\w[\w.-]*", re.ASCII)
+"""A voice's name within a blend's."""
 
 
 def own_voice(name: str, engine: Synthesizer) -> Voice | None:
@@ -21,6 +25,13 @@ def own_voice(name: str, engine: Synthesizer) -> Voice | None:
     return engine.blend(wanted) if isinstance(engine, VoiceMixer) else None
 
 
+def listed_voice(name: str, voices: Sequence[Voice]) -> Voice | None:
+    """The first of the voices with that id, or else with that name."""
+    wanted = name.strip().lower()
+    by_name = {voice.name.lower(): voice for voice in reversed(voices)}
+    return (by_name | {voice.id.lower(): voice for voice in reversed(voices)}).get(wanted)
+
+
 def known_voice(name: str, engine: Synthesizer) -> Voice | None:
     """The voice that stands in for one of OpenAI's names, else the engine's voice of that id or
     name, else the blend that the name describes; None where it means nothing to the engine.
@@ -30,16 +41,14 @@ def known_voice(name: str, engine: Synthesizer) -> Voice | None:
     """
     wanted = name.strip().lower()
     wanted = engine.stand_ins.get(wanted, wanted).lower()
-    voices = {voice.id.lower(): voice for voice in reversed(engine.voices)}
-    voices = {voice.name.lower(): voice for voice in reversed(engine.voices)} | voices
-    return voices.get(wanted) or own_voice(wanted, engine)
+    return listed_voice(wanted, engine.voices) or own_voice(wanted, engine)
 
 
-def distinct_voices(engine: Synthesizer) -> Sequence[Voice]:
+def distinct_voices(voices: Sequence[Voice]) -> Sequence[Voice]:
     """The voices to deal out. One with several speakers is also listed without a speaker, where it
     sounds like one of them."""
-    speakers = [voice for voice in engine.voices if voice.speaker is not None]
-    return speakers or engine.voices
+    speakers = [voice for voice in voices if voice.speaker is not None]
+    return speakers or voices
 
 
 def voice_named(name: str, engine: Synthesizer) -> Voice:
@@ -54,26 +63,37 @@ def voice_named(name: str, engine: Synthesizer) -> Voice:
     wanted = name.strip().lower()
     if wanted not in OPENAI_VOICES:
         return engine.voices[0]
-    voices = distinct_voices(engine)
+    voices = distinct_voices(engine.voices)
     return voices[OPENAI_VOICES.index(wanted) % len(voices)]
 
 
-def give_stand_ins(engines: Sequence[Synthesizer], table: Mapping[str, str]) -> None:
-    """Have voices of the table stand in for OpenAI's names, with each engine that has the voice.
+def give_stand_ins(engine: Synthesizer, table: Mapping[str, str]) -> None:
+    """Have those voices of the table that the engine has stand in for OpenAI's names."""
+    engine.stand_ins = {**engine.stand_ins, **_had(engine, table)}
 
-    Raises:
-        ValueError: a name is not OpenAI's, or no engine has the voice; the message says which.
-    """
-    had = [_had(engine, table) for engine in engines]
-    for name, voice in table.items():
-        if name not in OPENAI_VOICES:
-            raise ValueError(
-                f"voices: '{name}' is none of OpenAI's names ({', '.join(OPENAI_VOICES)})"
-            )
-        if not any(name in entries for entries in had):
-            raise ValueError(f"voices: '{name}={voice}': {_why(voice, engines)}")
-    for engine, entries in zip(engines, had, strict=True):
-        engine.stand_ins = {**engine.stand_ins, **entries}
+
+def meant_by(engine: Synthesizer) -> dict[str, Voice]:
+    """The voices that stand in for OpenAI's names, by these."""
+    found = {name: known_voice(name, engine) for name in engine.stand_ins}
+    return {name: voice for name, voice in found.items() if voice is not None}
+
+
+def foreseen(table: Mapping[str, str], voices: Sequence[Voice]) -> dict[str, Voice]:
+    """What `meant_by` will say, as far as that can be told from the voices of an engine that is
+    not loaded."""
+    found = {name: foreseen_voice(wanted, voices) for name, wanted in table.items()}
+    return {name: voice for name, voice in found.items() if voice is not None}
+
+
+def foreseen_voice(name: str, voices: Sequence[Voice]) -> Voice | None:
+    """The voice of that id, or what a blend with one of the voices in it may come to: whether it is
+    a blend, only the engine can tell."""
+    wanted = name.strip().lower()
+    by_id = {voice.id.lower(): voice for voice in reversed(voices)}
+    if wanted in by_id:
+        return by_id[wanted]
+    parts = (by_id[part] for part in _NAME.findall(wanted) if part in by_id)
+    return next((Voice(wanted, wanted, part.language) for part in parts), None)
 
 
 def _had(engine: Synthesizer, table: Mapping[str, str]) -> dict[str, str]:
@@ -87,14 +107,3 @@ def _had(engine: Synthesizer, table: Mapping[str, str]) -> dict[str, str]:
         if voice is not None:
             found[name] = voice.id
     return found
-
-
-def _why(voice: str, engines: Sequence[Synthesizer]) -> str:
-    """What is wrong with a voice that none of the engines has."""
-    for engine in engines:
-        try:
-            own_voice(voice, engine)
-        except BadRequest as error:
-            return error.message
-    some = ", ".join(one.id for engine in engines for one in engine.voices[:3])
-    return f"no model that is loaded has the voice '{voice}'; they have {some} and others"

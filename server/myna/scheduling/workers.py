@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import logging
 import threading
-from collections.abc import Hashable, Sequence
+import time
+from collections.abc import Hashable, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import Generic, Protocol, TypeVar, cast
@@ -38,10 +39,20 @@ class Runner(Protocol[Job, Result_co]):
         ...
 
 
+class Observer(Protocol):
+    """Hears of what workers do; called from their threads."""
+
+    def ran(self, model: str, size: int, audio_s: float, seconds: float) -> None:
+        """A batch of `size` jobs with `audio_s` in them took `seconds`."""
+        ...
+
+
 @dataclass(eq=False, slots=True)
 class _Pending(Generic[Job, Result]):
     job: Job
     future: Future[Result]
+    since_s: float
+    """When it was queued, by `time.perf_counter`."""
 
 
 class Workers(Generic[Job, Result]):
@@ -56,16 +67,21 @@ class Workers(Generic[Job, Result]):
         batch_limit: int = 8,
         batch_limit_s: float = 120.0,
         name: str = "engine",
+        observer: Observer | None = None,
+        shares: Mapping[str, float] | None = None,
     ) -> None:
-        """`express` threads come on top, for short requests behind long ones (see `dispatch`)."""
+        """`express` threads come on top, for short requests behind long ones (see `dispatch`);
+        `shares` are those of callers (see `queue`)."""
         self._runner = runner
         self._name = name
+        self._observer = observer
         self._dispatch = Dispatch[_Pending[Job, Result]](
-            threads, batch_limit=batch_limit, batch_limit_s=batch_limit_s
+            threads, batch_limit=batch_limit, batch_limit_s=batch_limit_s, shares=shares
         )
         self._changed = threading.Condition()
         self._closed = False
         self._speed = Speedometer()
+        self._running_s = 0.0
         self._threads = [
             threading.Thread(
                 target=self._loop,
@@ -96,7 +112,7 @@ class Workers(Generic[Job, Result]):
     def submit(self, ticket: Ticket, job: Job) -> Future[Result]:
         """Queue a job; its result, or its error, comes with the future."""
         future: Future[Result] = Future()
-        pending = _Pending(job, future)
+        pending = _Pending(job, future, time.perf_counter())
         entry = Entry(ticket, pending, self._runner.batch_key(job), self._runner.cost_s(job))
         with self._changed:
             if self._closed or ticket.cancelled:
@@ -134,6 +150,12 @@ class Workers(Generic[Job, Result]):
             return self._dispatch.queued_s
 
     @property
+    def running_s(self) -> float:
+        """Audio-seconds in batches that run."""
+        with self._changed:
+            return self._running_s
+
+    @property
     def speed(self) -> float | None:
         """Audio-seconds a second that the engine has come to lately; None before its first."""
         with self._changed:
@@ -141,8 +163,15 @@ class Workers(Generic[Job, Result]):
 
     def _loop(self, express: bool) -> None:  # noqa: FBT001 - an argument of a thread
         while (batch := self._take(express=express)) is not None:
+            begun_s = time.perf_counter()
+            for entry in batch.entries:
+                entry.ticket.record.stage("queue", entry.job.since_s, begun_s)
             outcomes = self._run(batch.entries)
+            if self._observer is not None:
+                seconds = time.perf_counter() - begun_s
+                self._observer.ran(self._name, len(batch.entries), batch.seconds, seconds)
             with self._changed:
+                self._running_s -= batch.seconds
                 self._dispatch.done(batch)
                 self._speed.end(batch.seconds)
             self._deliver(batch.entries, outcomes)
@@ -154,6 +183,7 @@ class Workers(Generic[Job, Result]):
                 batch = self._dispatch.take(express=express)
                 if batch is not None:
                     self._speed.begin()
+                    self._running_s += batch.seconds
                     if batch.long:
                         self._changed.notify_all()  # the express threads may be wanted now
                     return batch
@@ -166,7 +196,14 @@ class Workers(Generic[Job, Result]):
         except MynaError as failure:
             return [failure for _ in batch]
         except Exception as failure:  # noqa: BLE001 - a worker outlives whatever an engine does
-            _log.exception("engine failed on a batch of %d", len(batch))
+            ids = sorted({entry.ticket.record.id for entry in batch} - {""})
+            _log.exception(
+                "%s failed on a batch of %d (%s)",
+                self._name,
+                len(batch),
+                ", ".join(ids),
+                extra={"fields": {"request_ids": ids}},
+            )
             reason = f"the engine failed: {type(failure).__name__}"
             return [EngineFailure(reason) for _ in batch]
 
@@ -188,6 +225,7 @@ class Workers(Generic[Job, Result]):
 
     def _again(self, entry: Entry[_Pending[Job, Result]]) -> None:
         job = entry.job.job
+        entry.job.since_s = time.perf_counter()
         try:
             entry.key, entry.cost_s = self._runner.batch_key(job), self._runner.cost_s(job)
         except Exception as failure:  # noqa: BLE001 - a worker outlives whatever an engine does

@@ -12,6 +12,7 @@ from pathlib import Path, PurePosixPath
 from typing import Annotated, Any, Literal, Self, cast
 
 from pydantic import (
+    AfterValidator,
     BaseModel,
     BeforeValidator,
     ConfigDict,
@@ -32,6 +33,18 @@ EngineName = Literal["whisper", "piper", "kokoro", "diarizer"]
 Id = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
 """Also the name of a folder, so it holds no separator and does not begin with a dot."""
 Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
+
+
+def _stays_in_the_folder(path: str) -> str:
+    # Names that begin with a dot are the store's own: its lock and its staging folder.
+    parts = PurePosixPath(path).parts
+    if str(PurePosixPath(*parts)) != path or any(part.startswith((".", "/")) for part in parts):
+        raise ValueError("must be a plain relative path without parts that begin with a dot")
+    return path
+
+
+RelativePath = Annotated[str, AfterValidator(_stays_in_the_folder)]
+"""Of a file in a model's folder, with `/` between the parts."""
 ParsedSource = Annotated[Source, BeforeValidator(lambda text: parse(str(text)))]
 
 
@@ -47,6 +60,11 @@ class Content(BaseModel):
     bytes: int = Field(gt=0)
     """Its size."""
     sha256: Sha256
+
+    @property
+    def contents(self) -> tuple[Content, ...]:
+        """What it may hold."""
+        return (self,)
 
 
 class MadeFile(Content):
@@ -68,7 +86,7 @@ class MadeFile(Content):
 class CardFile(Content):
     """One file of a model."""
 
-    path: str
+    path: RelativePath
     """Where it lies in the model's folder, with `/` between the parts."""
     sources: tuple[ParsedSource, ...] = Field(min_length=1)
     """Where it can come from, in the order to try them."""
@@ -79,15 +97,6 @@ class CardFile(Content):
     def contents(self) -> tuple[Content, ...]:
         """What it may hold."""
         return (self, self.made) if self.made else (self,)
-
-    @field_validator("path")
-    @classmethod
-    def _stays_in_the_folder(cls, path: str) -> str:
-        # Names that begin with a dot are the store's own: its lock and its staging folder.
-        parts = PurePosixPath(path).parts
-        if str(PurePosixPath(*parts)) != path or any(part.startswith((".", "/")) for part in parts):
-            raise ValueError("must be a plain relative path without parts that begin with a dot")
-        return path
 
 
 class Card(BaseModel):
@@ -165,18 +174,26 @@ class Card(BaseModel):
 def read_card(file: Path) -> Card:
     """The card in one TOML file. Raises CardError."""
     try:
-        card = Card.model_validate(tomllib.loads(file.read_text(encoding="utf-8")))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        card = parse_card(file.read_text(encoding="utf-8"), str(file))
+    except UnicodeDecodeError as error:
         raise CardError(f"{file}: {error}") from error
+    if card.id != file.stem:
+        raise CardError(f"{file}: id: '{card.id}' is not the file's name")
+    return card
+
+
+def parse_card(text: str, name: str) -> Card:
+    """The card that a TOML text holds; `name` is for the message. Raises CardError."""
+    try:
+        return Card.model_validate(tomllib.loads(text))
+    except tomllib.TOMLDecodeError as error:
+        raise CardError(f"{name}: {error}") from error
     except ValidationError as error:
         faults = [
             f"{'.'.join(str(part) for part in fault['loc']) or 'card'}: {fault['msg']}"
             for fault in error.errors(include_url=False)
         ]
-        raise CardError(f"{file}: {'; '.join(faults)}") from error
-    if card.id != file.stem:
-        raise CardError(f"{file}: id: '{card.id}' is not the file's name")
-    return card
+        raise CardError(f"{name}: {'; '.join(faults)}") from error
 
 
 def default_directory() -> Path:

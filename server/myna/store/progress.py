@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from threading import Event, Thread
-from typing import Protocol, TextIO
+from typing import NoReturn, Protocol, TextIO
 
 from tqdm import tqdm
 
@@ -21,6 +21,10 @@ class Progress(Protocol):
 
     def fetching(self, label: str, size: int, folder: Path) -> AbstractContextManager[None]:
         """Surrounds the fetching of one file of `size` bytes; what arrives grows in `folder`."""
+        ...
+
+    def copying(self, label: str, size: int) -> AbstractContextManager[Callable[[int], object]]:
+        """Surrounds the copying of `size` bytes, and is told of every few that are done."""
         ...
 
     def note(self, text: str) -> None:
@@ -37,6 +41,12 @@ class Silence:
         del label, size, folder
         yield
 
+    @contextmanager
+    def copying(self, label: str, size: int) -> Generator[Callable[[int], object]]:
+        """Say nothing."""
+        del label, size
+        yield lambda _: None
+
     def note(self, text: str) -> None:
         """Say nothing."""
 
@@ -52,6 +62,23 @@ class TerminalProgress:
         if self._stream.isatty():
             return self._bar(label, size, folder)
         return self._lines(label, size)
+
+    @contextmanager
+    def copying(self, label: str, size: int) -> Generator[Callable[[int], object]]:
+        """A bar, or a line at the end."""
+        terminal = self._stream.isatty()
+        made: tqdm[NoReturn] = tqdm(
+            total=size,
+            desc=label,
+            unit="B",
+            unit_scale=True,
+            file=self._stream,
+            disable=not terminal,
+        )
+        with made as bar:
+            yield bar.update
+        if not terminal:
+            self.note(f"{label}: {tqdm.format_sizeof(size, 'B')}")
 
     def note(self, text: str) -> None:
         """Write one line."""

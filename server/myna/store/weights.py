@@ -95,7 +95,7 @@ class Weights:
         Deleting these and calling `ensure` mends the model.
         """
         folder = self.folder(card)
-        return [folder / file.path for file in card.files if not _intact(folder / file.path, file)]
+        return [folder / file.path for file in card.files if not intact(folder / file.path, file)]
 
     def _fill(self, card: Card) -> None:
         own = self.directory / card.id
@@ -110,7 +110,7 @@ class Weights:
         place.parent.mkdir(parents=True, exist_ok=True)
         failures: list[str] = []
         if cached := self._in_hub_cache(file):
-            if _intact(cached, file):
+            if intact(cached, file):
                 place.unlink(missing_ok=True)  # a link whose target is gone, or a wrong file
                 place.symlink_to(cached)
                 return
@@ -121,9 +121,9 @@ class Weights:
                 try:
                     with closing(downloads.read(source)) as blocks:
                         if made is None:
-                            _write(place, blocks, file)
+                            write_checked(place, blocks, file)
                         else:
-                            _write(place, _made(made, blocks), made)
+                            write_checked(place, _made(made, blocks), made)
                 except SourceError as error:
                     _LOG.debug("%s not from %s: %s", label, source, error)
                     failures.append(f"{source}: {error}")
@@ -210,7 +210,8 @@ def _complete(folder: Path, card: Card) -> bool:
     return all(_present(folder, file) for file in card.files)
 
 
-def _intact(path: Path, file: CardFile) -> bool:
+def intact(path: Path, file: Content) -> bool:
+    """Whether the file is there and is the right one; reads all of it."""
     try:
         with path.open("rb") as stream:
             digest = hashlib.file_digest(stream, "sha256").hexdigest()
@@ -219,8 +220,11 @@ def _intact(path: Path, file: CardFile) -> bool:
     return any(digest == content.sha256 for content in file.contents)
 
 
-def _write(place: Path, blocks: Iterable[bytes], file: Content) -> None:
-    """Write a file beside its place, and move it there once it has proved to be the right one."""
+def write_checked(place: Path, blocks: Iterable[bytes], file: Content) -> None:
+    """Write a file beside its place, and move it there once it has proved to be the right one.
+
+    Raises SourceError where it is another.
+    """
     part = place.with_name(f"{place.name}.part")
     digest, size = hashlib.sha256(), 0
     try:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from prometheus_client import CollectorRegistry
 
+from myna.accounts import Accounts, Allowance
 from myna.api.casting import cast, refuse_unspoken
 from myna.api.context import Context
 from myna.api.names import STT_NAMES, TTS_NAMES
@@ -19,7 +22,11 @@ from myna.engines.fake import FakeSynthesizer
 from myna.errors import BadRequest, EngineFailure
 from myna.realtime.sessions import Sessions
 from myna.scheduling.admission import Admission
-from myna.scheduling.residents import Resident, Residents, Shelf
+from myna.scheduling.casting import Role, Speaker
+from myna.scheduling.residency import Residency, Terms
+from myna.scheduling.resident import About, Loaded, Resident
+from myna.scheduling.residents import Residents, Shelf
+from myna.scheduling.speaking import SpeechService
 from myna.settings import Settings
 from myna.store.custom_voices import CustomVoice, CustomVoices
 
@@ -46,25 +53,54 @@ def custom(tmp_path: Path) -> CustomVoices:
     return CustomVoices(tmp_path, 10)
 
 
-@pytest.fixture
-def server(custom: CustomVoices) -> Any:
-    """`server(engine, …, **settings)`: the context of one that has these engines."""
+@pytest.fixture(params=["warm", "cold"])
+def server(custom: CustomVoices, request: pytest.FixtureRequest) -> Any:
+    """`server(engine, …, **settings)`: the context of one that has these engines, in memory or not,
+    which must make no difference."""
 
     def build(*engines: Any, **settings: Any) -> Context:
-        speakers = tuple(
-            Resident(engine.kind, (), 0, SimpleNamespace(engine=engine), lambda: None)
-            for engine in engines
-        )
-        idle = Admission(most_requests=1, most_queued_s=1, queued_s=lambda: 0.0, speed=lambda: None)
-        tts: Any = Shelf("speech", speakers, TTS_NAMES, idle)
-        residents = Residents(Shelf("transcription", (), STT_NAMES, idle), tts, lambda: None)
-        return Context(Settings(**settings), Keyring(), Spool(), custom, Sessions(1, 1), residents)
+        speakers = tuple(resident(engine, engine.voices) for engine in engines)
+        if request.param == "warm":
+            for speaker in speakers:
+                speaker.hold(speaker.build())
+        return context(custom, speakers, **settings)
 
     return build
 
 
+def context(custom: CustomVoices, speakers: tuple[Resident[Any], ...], **settings: Any) -> Context:
+    idle = Admission(most_requests=1, most_queued_s=1, queued_s=lambda: 0.0, speed=lambda: None)
+    tts: Any = Shelf("speech", speakers, TTS_NAMES, idle)
+    residents = Residents(Shelf("transcription", (), STT_NAMES, idle), tts, lambda: None)
+    return Context(
+        Settings(**settings),
+        Keyring(),
+        Accounts(Allowance()),
+        Spool(),
+        custom,
+        Sessions(1, 1),
+        CollectorRegistry(),
+        residents,
+    )
+
+
+def resident(engine: Any, voices: Sequence[Voice] = ()) -> Resident[Any]:
+    """A model that is not in memory, and of which no more than these voices is known."""
+    loaded = Loaded(SimpleNamespace(engine=engine), lambda: None, engine.voices)
+    return Resident(About(engine.kind, kind=engine.kind, voices=voices), lambda: loaded)
+
+
 def spoken(shared: Context, model: str, name: str) -> tuple[str, str]:
-    role = asyncio.run(cast(shared, model, name))
+    async def cast_so() -> Role:
+        residency = Residency(shared.loaded().all, Terms(), run=asyncio.to_thread)
+
+        async def lend(speaker: Speaker) -> SpeechService:
+            return (await residency.lease(speaker)).service
+
+        return await cast(shared, lend, model, name)
+
+    role = asyncio.run(cast_so())
+    assert role.speaker.leases
     return role.speaker.id, role.voice.id
 
 
@@ -111,6 +147,25 @@ def test_an_unknown_name_gets_the_first_voice_or_in_strict_mode_a_refusal(server
 def test_a_voice_of_another_model_is_spoken_by_that_one_in_both_modes(server, strict):
     shared = server(FakeSynthesizer(), Piper(), strict=strict)
     assert spoken(shared, "tts-1", "de_DE-eva") == ("piper", "de_DE-eva")
+
+
+def test_only_the_model_that_speaks_is_loaded(custom):
+    fast, slow = (
+        resident(FakeSynthesizer(), FakeSynthesizer().voices),
+        resident(Piper(), Piper.voices),
+    )
+    shared = context(custom, (fast, slow))
+    assert spoken(shared, "tts-1", "Eva") == ("piper", "de_DE-eva")
+    assert (chosen.state, other.state) == ("cold", "loaded")
+
+
+def test_a_model_of_which_nothing_is_known_is_loaded_to_be_asked(custom):
+    unknown = resident(Piper())
+    shared = context(custom, (unknown,), unspoken_language="error")
+    refuse_unspoken("Привет, мир!", shared)
+    assert spoken(shared, "tts-1", "nobody") == ("piper", "de_DE-eva")
+    with pytest.raises(BadRequest, match="which are de"):
+        refuse_unspoken("Привет, мир!", shared)
 
 
 def test_a_text_is_refused_where_no_voice_has_its_language_and_the_setting_says_so(server):

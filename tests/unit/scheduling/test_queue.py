@@ -209,6 +209,28 @@ def test_callers_share_alike_however_many_requests_they_have():
     assert served.count("one") == pytest.approx(20, abs=1)
 
 
+@pytest.mark.parametrize("share", [3.0, 0.25])
+def test_a_callers_share_is_what_it_gets_of_what_waits(share):
+    queue = FairQueue[str](batch_limit=1, shares={"big": share})
+    callers = {name: [Ticket(name) for _ in range(40)] for name in ("big", "small")}
+    for name, tickets in callers.items():
+        for ticket in tickets:
+            queue.put(job(ticket, name))
+    served = [queue.take()[0].job for _ in range(40)]
+    assert served.count("big") / served.count("small") == pytest.approx(share, rel=0.15)
+
+
+def test_a_newcomer_with_a_small_share_is_not_starved_by_a_big_one():
+    queue = FairQueue[str](batch_limit=1, shares={"big": 10.0})
+    for _ in range(100):
+        queue.put(job(Ticket("big"), "big"))
+    for _ in range(20):
+        queue.take()
+    queue.put(job(Ticket("small"), "small"))
+    served = [queue.take()[0].job for _ in range(12)]
+    assert "small" in served
+
+
 def test_a_caller_earns_no_credit_while_it_is_away():
     queue, busy = FairQueue[str](batch_limit=1), Ticket("busy")
     for _ in range(100):

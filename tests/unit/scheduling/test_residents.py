@@ -9,12 +9,16 @@ import pytest
 from myna.errors import BadRequest, ModelNotFound
 from myna.scheduling import residents as stock
 from myna.scheduling.admission import Admission
-from myna.scheduling.residents import Resident, Residents
+from myna.scheduling.resident import About, Loaded, Resident
+from myna.scheduling.residents import Residents
 
 
 def resident(name: str, *aliases: str, closed: list[str] | None = None) -> Resident[Any]:
     notes = closed if closed is not None else []
-    return Resident(name, aliases, 1_700_000_000, object(), lambda: notes.append(name))
+    made: Resident[Any] = Resident(About(name, aliases), lambda: held)
+    held = Loaded(object(), lambda: notes.append(name))
+    made.hold(held)
+    return made
 
 
 def shelf(

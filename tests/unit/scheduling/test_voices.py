@@ -9,7 +9,14 @@ import pytest
 
 from myna.engines.contract import OPENAI_VOICES, Voice
 from myna.errors import BadRequest
-from myna.scheduling.voices import give_stand_ins, known_voice, own_voice, voice_named
+from myna.scheduling.voices import (
+    foreseen,
+    give_stand_ins,
+    known_voice,
+    meant_by,
+    own_voice,
+    voice_named,
+)
 
 
 def engine(*ids: str, speakers: int = 0) -> Any:
@@ -117,29 +124,34 @@ class Own(Mixer):
 
 def test_the_table_changes_the_names_it_has_and_leaves_the_others():
     mixer = Own()
-    give_stand_ins([mixer], {"alloy": "AF_Heart", "echo": "af_heart+am_onyx"})
+    give_stand_ins(mixer, {"alloy": "AF_Heart", "echo": "af_heart+am_onyx"})
     meant = {name: voice_named(name, mixer).id for name in ("alloy", "echo", "nova")}
     assert meant == {"alloy": "af_heart", "echo": "af_heart+am_onyx", "nova": "af_heart"}
 
 
 def test_an_entry_counts_for_each_engine_that_has_the_voice_and_for_no_other():
     mixer, first, second = Own(), engine("joe", "amy"), engine("amy")
-    give_stand_ins([mixer, first, second], {"alloy": "amy", "nova": "am_onyx"})
+    for one in (mixer, first, second):
+        give_stand_ins(one, {"alloy": "amy", "nova": "am_onyx"})
     assert (mixer.stand_ins["alloy"], mixer.stand_ins["nova"]) == ("am_onyx", "am_onyx")
     assert first.stand_ins == second.stand_ins == {"alloy": "amy"}
     assert voice_named("alloy", first).id == "amy"
 
 
-@pytest.mark.parametrize(
-    ("table", "said"),
-    [
-        ({"alloy": "af_heart", "aloy": "af_heart"}, "voices: 'aloy' is none of OpenAI's names"),
-        ({"alloy": "af_heart", "onyx": "am_onix"}, "'onyx=am_onix': no model .* has .*'am_onix'"),
-        ({"onyx": "am_onyx+"}, "'onyx=am_onyx.': half a blend"),
-    ],
-)
-def test_what_is_wrong_in_the_table_is_named_and_nothing_is_changed(table, said):
+def test_a_malformed_blend_in_the_table_changes_nothing():
     mixer = Own()
-    with pytest.raises(ValueError, match=said):
-        give_stand_ins([engine("joe"), mixer], table)
+    give_stand_ins(mixer, {"onyx": "am_onyx+"})
     assert mixer.stand_ins == Mixer.stand_ins
+
+
+def test_what_stands_in_is_known_by_the_voices_themselves():
+    mixer = Own()
+    give_stand_ins(mixer, {"echo": "af_heart+am_onyx"})
+    meant = {name: voice.id for name, voice in meant_by(mixer).items()}
+    assert meant == {"alloy": "am_onyx", "nova": "af_heart", "echo": "af_heart+am_onyx"}
+
+
+def test_what_will_stand_in_is_foreseen_from_the_voices_of_a_card():
+    table = {"alloy": "AF_Heart", "echo": "am_onyx*2 + af_heart", "nova": "amy", "fable": "Heart"}
+    found = {name: voice.id for name, voice in foreseen(table, Mixer.voices).items()}
+    assert found == {"alloy": "af_heart", "echo": "am_onyx*2 + af_heart"}

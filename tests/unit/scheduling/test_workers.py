@@ -361,3 +361,53 @@ def test_many_threads_and_tries_lose_nothing(start, engine):
     assert [result(future) for future in futures] == [f"{job.name} is done" for job in jobs]
     runs = [name for batch in engine.batches for name in batch]
     assert all(runs.count(str(n)) == 1 + n % 4 for n in range(200))
+
+
+@dataclass
+class Notes:
+    """What a request and the server hear of the work."""
+
+    id: str = "req_1"
+    stages: list[tuple[str, float]] = field(default_factory=list)
+    batches: list[tuple[str, int, float, float]] = field(default_factory=list)
+
+    def stage(self, stage: str, begun_s: float, ended_s: float) -> None:
+        self.stages.append((stage, ended_s - begun_s))
+
+    def audio(self, seconds: float) -> None: ...
+
+    def failed(self, code: str) -> None: ...
+
+    def ran(self, model: str, size: int, audio_s: float, seconds: float) -> None:
+        self.batches.append((model, size, audio_s, seconds))
+
+
+def test_a_request_hears_how_long_each_try_waited(start: Start):
+    notes = Notes()
+    start().submit(Ticket(record=notes), Job("a", tries=2)).result(WAIT_S)
+    assert [stage for stage, _ in notes.stages] == ["queue", "queue"]
+    assert all(waited_s >= 0 for _, waited_s in notes.stages)
+
+
+def test_an_observer_hears_of_every_batch_and_its_audio(engine: Engine, gate: Gate):
+    notes = Notes()
+    workers = Workers[Job, str](engine, threads=1, name="whisper", observer=notes)
+    workers.start()
+    first = hold_first(workers, gate)
+    others = [workers.submit(Ticket(), Job(name, cost_s=3.0)) for name in "bc"]
+    assert (workers.queued_s, workers.running_s) == (6.0, 8.0)
+    gate.opened.set()
+    wait_for([first, *others], WAIT_S)
+    workers.close()
+    assert [batch[:3] for batch in notes.batches] == [("whisper", 1, 8.0), ("whisper", 2, 6.0)]
+    assert (workers.queued_s, workers.running_s) == (0.0, 0.0)
+
+
+def test_the_log_of_a_broken_batch_names_its_requests(start: Start, engine: Engine, caplog):
+    def broken(jobs: Sequence[Job]) -> Sequence[Any]:
+        raise RuntimeError("out of memory")
+
+    engine.outcomes = broken
+    with pytest.raises(EngineFailure):
+        start().submit(Ticket(record=Notes("req_77")), Job("a")).result(WAIT_S)
+    assert "req_77" in caplog.text

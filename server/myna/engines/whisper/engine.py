@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Generator, Hashable, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -35,6 +36,7 @@ from myna.engines.whisper.windowing import (
     token_budget,
 )
 from myna.errors import EngineFailure
+from myna.stages import Stage
 from myna.text.transcript import Segment
 
 _MAX_LENGTH = 448
@@ -130,7 +132,9 @@ class WhisperTranscriber:
 
     def prepare(self, job: WindowJob) -> None:
         """Compute the window's log-mel features."""
+        begun_s = time.perf_counter()
         self._features(job, self._work(job))
+        _told((job,), "encode", begun_s)
 
     def batch_key(self, job: WindowJob) -> Hashable:
         """Windows decode together that are alike in length, length of prompt, temperature, beams
@@ -160,13 +164,17 @@ class WhisperTranscriber:
         self, jobs: Sequence[WindowJob], works: Sequence[_Work]
     ) -> list[WindowResult | WindowJob | Exception]:
         try:
+            begun_s = time.perf_counter()
             encoded = self._encode(jobs, works)
+            begun_s = _told(jobs, "encode", begun_s)
             self._detect(jobs, works, encoded)
             attempts = self._generate(jobs, works, encoded)
             outcomes = [self._judge(*row) for row in zip(jobs, works, attempts, strict=True)]
-            return self._read(jobs, works, encoded, outcomes)
+            results = self._read(jobs, works, encoded, outcomes)
         except RuntimeError as failure:
             return [EngineFailure(f"{self.name} failed on this audio: {failure}") for _ in jobs]
+        _told(jobs, "generate", begun_s)
+        return results
 
     def warm_up(self) -> None:
         """Decode a second of faint noise."""
@@ -325,6 +333,15 @@ class WhisperTranscriber:
             readings[row].result() if isinstance(outcome, Attempt) else outcome
             for row, outcome in enumerate(outcomes)
         ]
+
+
+def _told(jobs: Sequence[WindowJob], stage: Stage, begun_s: float) -> float:
+    """Tell every request of a batch that it was at a stage until now, which is returned: all of
+    them waited for it."""
+    ended_s = time.perf_counter()
+    for job in jobs:
+        job.record.stage(stage, begun_s, ended_s)
+    return ended_s
 
 
 def _budget(seconds: float, prompt_length: int) -> int:

@@ -1,0 +1,53 @@
+"""The models that one live session is lent, however often it changes between them."""
+
+from __future__ import annotations
+
+import asyncio
+
+from myna.errors import Overloaded
+from myna.scheduling.residency import Lease, Residency
+from myna.scheduling.resident import Resident
+from myna.scheduling.transcription import TranscriptionService
+
+_ANSWER_S = 10.0
+"""Longest that the event loop may take to say whether a model is in memory."""
+
+Listener = Resident[TranscriptionService]
+
+
+class Leases:
+    """All stay in memory until the end. To be made on the event loop."""
+
+    def __init__(self, residency: Residency) -> None:
+        self._residency = residency
+        self._loop = asyncio.get_running_loop()
+        self._held: dict[Listener, Lease[TranscriptionService]] = {}
+        self._ended = False
+
+    async def take(self, resident: Listener, *, wait_s: float | None = None) -> None:
+        """Have a model, loaded if need be; raises as `Residency.lease` does."""
+        if resident in self._held:
+            return
+        lease = await self._residency.lease(resident, wait_s=wait_s)
+        if self._ended:
+            lease.end()
+            raise Overloaded("The session is over.")
+        self._held[resident] = lease
+
+    def service(self, resident: Listener) -> TranscriptionService:
+        """A model that is held already, or one that is in memory; called from any thread but, for
+        one that is not held, that of the event loop. One that is not in memory is then loaded.
+
+        Raises:
+            Overloaded: it is not in memory yet; it says when to ask again.
+        """
+        if resident not in self._held:
+            taking = self.take(resident, wait_s=0.0)
+            asyncio.run_coroutine_threadsafe(taking, self._loop).result(_ANSWER_S)
+        return self._held[resident].service
+
+    def end(self) -> None:
+        """The session needs none of them any more."""
+        self._ended = True
+        for lease in self._held.values():
+            lease.end()

@@ -1,0 +1,157 @@
+"""The outermost layer: names, times, counts and logs every request."""
+
+from __future__ import annotations
+
+import logging
+import time
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from myna.api.responses import failure, failure_of
+from myna.errors import EngineFailure
+from myna.telemetry.metrics import Metrics
+from myna.telemetry.record import COUNTED_ROUTES, RequestRecord
+from myna.telemetry.traces import Traces
+
+_log = logging.getLogger("myna.access")
+
+
+_SWITCHING = 101
+"""The status of a handshake that succeeds."""
+
+
+class Telemetry:
+    """What one app tells of itself, and to whom."""
+
+    def __init__(self, traces: Traces | None = None) -> None:
+        self.metrics = Metrics()
+        self.traces = traces
+
+    def begin(self, scope: Scope) -> RequestRecord:
+        """A request has arrived."""
+        stage_s = self.metrics.stage_s
+        record = RequestRecord(
+            scope.get("method", "GET"),  # as a socket begins
+            scope["path"],
+            lambda stage, seconds: stage_s.labels(stage).observe(seconds),
+        )
+        self.metrics.in_progress.labels(record.route).inc()
+        return record
+
+    def end(self, record: RequestRecord, scope: Scope) -> None:
+        """Its answer has ended, one way or the other."""
+        record.ended_s = time.perf_counter()
+        self._count(record)
+        if self.traces is not None:
+            self.traces.tell(record, Headers(scope=scope))
+        _log.info(
+            "%s %s %s %d %d ms",
+            record.id,
+            record.method,
+            _shown(record.path),
+            record.status,
+            round(record.seconds * 1000),
+            extra={"fields": _fields(record)},
+        )
+
+    def _count(self, record: RequestRecord) -> None:
+        metrics, route = self.metrics, record.route
+        metrics.requests.labels(route, record.status).inc()
+        metrics.request_s.labels(route).observe(record.seconds)
+        if record.first_byte_s is not None:
+            metrics.first_byte_s.labels(route).observe(record.first_byte_s)
+        if record.cancelled:
+            metrics.cancellations.labels(route).inc()
+        elif record.reason is not None:
+            metrics.rejections.labels(route, record.reason).inc()
+        elif record.code is not None:
+            metrics.errors.labels(route, record.code).inc()
+        if record.audio_s:
+            metrics.audio_s.labels(route).inc(record.audio_s)
+            metrics.real_time_factor.labels(route).observe(record.seconds / record.audio_s)
+        if record.key and route in COUNTED_ROUTES:
+            metrics.key_requests.labels(record.key, route).inc()
+            metrics.key_audio_s.labels(record.key, route).inc(record.audio_s)
+        metrics.in_progress.labels(route).dec()
+
+
+class Access:
+    """Gives every request its record and every answer its headers, and a crash an envelope."""
+
+    def __init__(self, app: ASGIApp, telemetry: Telemetry) -> None:
+        self._app = app
+        self._telemetry = telemetry
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass the request on; add headers to whatever comes back."""
+        if scope["type"] not in {"http", "websocket"}:
+            await self._app(scope, receive, send)
+            return
+        record = self._telemetry.begin(scope)
+        scope.setdefault("state", {})["record"] = record
+
+        async def named(message: Message) -> None:
+            kind = message["type"].removeprefix("websocket.")
+            if kind in {"http.response.start", "accept"}:
+                _begin(record, message)
+            elif kind == "close" and not record.status:
+                record.status = 403  # what becomes of a socket that is closed before it is open
+            await send(message)
+            # A session is over when somebody leaves, which is no fault.
+            if kind in {"accept", "close"} or (
+                kind == "http.response.body" and not message.get("more_body")
+            ):
+                record.complete = True
+
+        try:
+            await self._app(scope, receive, named)
+        except Exception:
+            record.code = EngineFailure.type
+            fields = {"request_id": record.id}
+            shown = _shown(record.path)
+            _log.exception(
+                "%s crashed on %s %s", record.id, record.method, shown, extra={"fields": fields}
+            )
+            if record.status:
+                raise  # the answer has begun: breaking the connection is the only honest end
+            await failure(EngineFailure("The server had an error while processing your request."))(
+                scope, receive, named
+            )
+        finally:
+            error = failure_of(scope)
+            if error is not None:
+                record.code = error.code or error.type
+                record.reason = error.reason
+            self._telemetry.end(record, scope)
+
+
+def _begin(record: RequestRecord, message: Message) -> None:
+    record.status = message.get("status", _SWITCHING)
+    record.first_byte_s = record.seconds
+    message.setdefault("headers", [])
+    headers = MutableHeaders(scope=message)
+    headers["x-request-id"] = record.id
+    headers["openai-processing-ms"] = str(round(record.first_byte_s * 1000))
+    headers["openai-version"] = "2020-10-01"
+    headers["server-timing"] = record.server_timing()
+
+
+def _fields(record: RequestRecord) -> dict[str, object]:
+    fields: dict[str, object] = {
+        "request_id": record.id,
+        "method": record.method,
+        "path": record.path,
+        "status": record.status,
+        "seconds": round(record.seconds, 4),
+        "key": record.key or None,
+        "code": record.code,
+        "audio_seconds": round(record.audio_s, 3) or None,
+        "stages": {name: round(spent.total_s, 4) for name, spent in record.stages.items()} or None,
+    }
+    return {name: value for name, value in fields.items() if value is not None}
+
+
+def _shown(path: str) -> str:
+    """The path as it may stand in a log: on one line, without control characters."""
+    return ascii(path)[1:-1]

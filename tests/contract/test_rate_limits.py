@@ -1,0 +1,83 @@
+"""What a key may use a minute, and how it is told."""
+
+from __future__ import annotations
+
+import httpx
+import openai
+import pytest
+
+FEW, MUCH, FREE = "sk-few-0011223344556677", "sk-much-0011223344556677", "sk-free-001122334455667"
+
+
+@pytest.fixture(scope="module")
+def limited_server(launch, tmp_path_factory):
+    """Keys that are allowed different things."""
+    file = tmp_path_factory.mktemp("keys") / "keys"
+    file.write_text(
+        f"few:{FEW} requests_per_minute=3\n"
+        f"much:{MUCH} audio_s_per_minute=4\n"
+        f"free:{FREE} requests_per_minute=0\n"
+    )
+    flags = ("--stt", "fake", "--tts", "fake", "--requests-per-minute", "500")
+    return launch("limited", *flags, "--api-keys-file", str(file), secrets=(FEW, MUCH, FREE))
+
+
+def bearer(key):
+    return {"Authorization": f"Bearer {key}", "Content-Type": "application/json"}
+
+
+def speak(server, key):
+    return server.post_json("/v1/audio/speech", server.speech_body(input="Hi."), bearer(key))
+
+
+def test_requests_beyond_the_limit_are_a_429_that_the_sdk_understands(limited_server):
+    seen = []
+    client = httpx.Client(event_hooks={"response": [seen.append]}, trust_env=False)
+    url = f"{limited_server.url}/v1"
+    with openai.OpenAI(base_url=url, api_key=FEW, http_client=client, max_retries=0) as sdk:
+        for left in (2, 1, 0):
+            sdk.audio.speech.create(model="tts-1", voice="alloy", input="Hi.")
+            assert seen[-1].headers["x-ratelimit-limit-requests"] == "3"
+            assert seen[-1].headers["x-ratelimit-remaining-requests"] == str(left)
+            assert seen[-1].headers["x-ratelimit-reset-requests"].endswith("s")
+        with pytest.raises(openai.RateLimitError) as caught:
+            sdk.audio.speech.create(model="tts-1", voice="alloy", input="Hi.")
+    assert (caught.value.code, caught.value.type) == ("rate_limit_exceeded", "rate_limit_error")
+    assert 1 <= int(seen[-1].headers["retry-after"]) <= 20
+    assert seen[-1].headers["x-ratelimit-remaining-requests"] == "0"
+    assert "x-ratelimit-limit-audio-seconds" not in seen[-1].headers
+
+
+def test_other_keys_and_what_is_no_audio_are_not_held_up(limited_server):
+    while speak(limited_server, FEW).status == 200:
+        pass
+    assert limited_server.get("/v1/models", bearer(FEW)).status == 200
+    replies = [speak(limited_server, FREE) for _ in range(10)]
+    assert {reply.status for reply in replies} == {200}
+    assert "x-ratelimit-limit-requests" not in replies[0].headers
+
+
+def test_audio_is_counted_when_it_has_been_read(limited_server, phrase):
+    head = {**limited_server.form_headers, "Authorization": f"Bearer {MUCH}"}
+
+    def transcribe():
+        body = limited_server.form(phrase)
+        return limited_server.send("POST", "/v1/audio/transcriptions", body, head)
+
+    first = transcribe()
+    assert first.status == 200
+    assert first.headers["x-ratelimit-limit-requests"] == "500"  # as the settings say
+    assert first.headers["x-ratelimit-limit-audio-seconds"] == "4"
+    assert int(first.headers["x-ratelimit-remaining-audio-seconds"]) < 4
+    while (reply := transcribe()).status == 200:
+        pass
+    error = reply.refused(429, "rate_limit_error", code="rate_limit_exceeded", param=None)
+    assert "audio-seconds" in error["message"]
+    assert int(reply.headers["retry-after"]) >= 1
+
+
+def test_refusals_are_counted(limited_server):
+    while speak(limited_server, FEW).status == 200:
+        pass
+    text = limited_server.get("/metrics", bearer(FREE)).text
+    assert 'myna_rejections_total{reason="rate_limit",route="speech"}' in text
