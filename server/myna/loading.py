@@ -225,9 +225,10 @@ class Loader:
 
     def _speaker(self, model: PlannedModel) -> Loaded[SpeechService]:
         engine = _timed(model, lambda: self._build_synthesizer(model))
+        # What the fake engine says is heard again as it was written, and its voices are told apart
+        # by their loudness.
+        fake = model.engine == "fake"
         give_stand_ins(engine, self._settings.voices)
-        # The fake engine's voices are told apart by their loudness.
-        loudness = 0.0 if model.engine == "fake" else self._settings.loudness
         workers = Workers[PieceJob, Piece](
             PieceRunner(engine),
             threads=engine.workers,
@@ -242,8 +243,8 @@ class Loader:
             workers,
             self._threads,
             first_chars=engine.first_chars,
-            normalize=self._settings.normalize_text,
-            loudness_lufs=loudness or None,
+            normalize=self._settings.normalize_text and not fake,
+            loudness_lufs=None if fake else self._settings.loudness or None,
         )
         close = _closing(workers.close, engine.close)
         return Loaded(service, close, tuple(engine.voices), meant_by(engine))

@@ -120,7 +120,8 @@ def speech_file(url, tmp_path_factory):
     return file
 
 
-@pytest.fixture(scope="session")
+# Not for the session: while it runs, asyncio.run works in no other test.
+@pytest.fixture(scope="module")
 def browser(speech_file, tmp_path_factory):
     # Its path must have no comma or space in it, as the flag is split there.
     heard = tmp_path_factory.mktemp("microphone") / "heard.wav"

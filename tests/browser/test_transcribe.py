@@ -195,10 +195,17 @@ def test_speakers_are_shown_by_name_and_go_into_the_subtitles(page, speech_file,
     assert downloaded(page, "txt")[1] == b"A: The myna repeats\nBea: what it hears.\n"
 
 
+def test_the_server_labels_the_speaker(page, speech_file, spoken):
+    page.check("#speakers")
+    transcribed(page, speech_file)
+    assert page.locator(".speaker").all_text_contents() == ["A"]
+    assert page.locator(".word").count() == len(spoken.split())
+
+
 def test_where_the_server_labels_no_speakers_it_is_said_and_not_offered_again(
-    open_page, url, speech_file, spoken
+    open_page, launch, speech_file, spoken
 ):
-    page = open_page(url, allowed=("501",))
+    page = open_page(launch("--diarize", "none"), allowed=("501",))
     page.check("#speakers")
     transcribed(page, speech_file)
     expect(page.locator("#transcript p")).to_have_text(spoken)

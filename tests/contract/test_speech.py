@@ -355,14 +355,6 @@ def test_an_error_of_an_sse_request_is_a_plain_error(fake_server, text):
     fake_server.speak(input=text, stream_format="sse").refused(param="input")
 
 
-def test_what_is_said_is_the_text_without_its_markup(fake_server):
-    """The fake engine says what it is given, and its listener reads that back."""
-    written = "## Prices\n\nThe **red** one costs $5.99, see [here](https://example.com)."
-    audio = fake_server.speak(input=written, response_format="wav").body
-    heard = fake_server.transcribe(audio).json()["text"]
-    assert heard == "Prices The red one costs 5 dollars and 99 cents, see here."
-
-
 LONG = "A parrot repeats a word, and a child repeats a parrot. " * 70
 
 

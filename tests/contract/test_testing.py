@@ -10,7 +10,7 @@ import pytest
 from myna.testing import Myna
 
 SPEECH, FORMS = "/v1/audio/speech", "/v1/audio/transcriptions"
-TEXT = "The myna repeats what it hears. Größe, 42 & 你好!"
+TEXT = "The *myna* repeats what it hears for $5 on 2027-01-06. Größe, 42 & 你好!"
 
 
 @pytest.fixture(scope="module")
@@ -134,8 +134,8 @@ def test_a_request_can_bring_its_own_fault(myna, client):
 
 
 def test_a_server_without_the_setting_knows_nothing_of_faults(fake_server):
-    client = openai.OpenAI(base_url=f"{fake_server.url}/v1", api_key="x", max_retries=0)
-    assert speak(client, extra_headers={"x-myna-fault": "status=500"})
+    with openai.OpenAI(base_url=f"{fake_server.url}/v1", api_key="x", max_retries=0) as client:
+        assert speak(client, extra_headers={"x-myna-fault": "status=500"})
     for method, path in (
         ("GET", ""),
         ("DELETE", ""),
@@ -206,10 +206,10 @@ def test_minutes_of_speech_are_heard_to_the_last_word(client, text, speed):
 
 @pytest.mark.parametrize("format_", ["mp3", "opus", "aac", "flac", "wav", "pcm"])
 def test_the_same_text_is_the_same_bytes_whichever_server_says_it(client, fake_server, format_):
-    other = openai.OpenAI(base_url=f"{fake_server.url}/v1", api_key="x")
     said = speak(client, response_format=format_)
     assert said == speak(client, response_format=format_)
-    assert said == speak(other, response_format=format_)
+    with openai.OpenAI(base_url=f"{fake_server.url}/v1", api_key="x") as other:
+        assert said == speak(other, response_format=format_)
     assert said != speak(client, "Something else.", response_format=format_)
 
 

@@ -37,7 +37,8 @@ TEXTS = (
         f"docs/{name}.md"
         for name in (
             *("api", "models", "voices", "speech", "realtime", "diarization"),
-            *("deployment", "metrics", "kubernetes", "testing", "playground"),
+            *("deployment", "metrics", "kubernetes", "scaling"),
+            *("testing", "playground"),
         )
     ),
 )

@@ -125,13 +125,14 @@ class SpeechService:
             BadRequest: the text is nothing but markup.
         """
         text = utterance.text
-        if self._normalize:
-            text = spoken(text, utterance.voice.language)
-            if speakable(utterance.text) and not speakable(text):
-                raise BadRequest(
-                    "Invalid 'input': there is nothing to say but markup; give some words.",
-                    param="input",
-                )
+        if not self._normalize:
+            return [piece.text for piece in cuts(text, first_chars=self._first_chars)]
+        text = spoken(text, utterance.voice.language)
+        if speakable(utterance.text) and not speakable(text):
+            raise BadRequest(
+                "Invalid 'input': there is nothing to say but markup; give some words.",
+                param="input",
+            )
         return [piece.said for piece in cuts(text, first_chars=self._first_chars)]
 
     async def speak(

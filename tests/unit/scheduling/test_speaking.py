@@ -431,6 +431,13 @@ def test_the_engine_is_given_the_text_as_it_is_said(singer) -> None:
     assert service_of(singer, normalize=False).pieces(utterance) == ["**Now** for $5."]
 
 
+def test_text_that_is_given_as_it_is_gets_no_comma_where_it_is_cut(singer) -> None:
+    utterance = Utterance("word " * 60, JOE, 1.0, "pcm")
+    assert service_of(singer).pieces(utterance)[0].endswith("word,")
+    literal = service_of(singer, normalize=False).pieces(utterance)
+    assert " ".join(literal) == utterance.text.strip()
+
+
 def test_a_voice_of_another_language_says_no_english_words(singer) -> None:
     utterance = Utterance("**Cela** coûte $5.", Voice("siwis", "Siwis", "fr-FR"), 1.0, "pcm")
     assert service_of(singer).pieces(utterance) == ["Cela coûte $5."]
