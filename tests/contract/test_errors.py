@@ -142,7 +142,8 @@ def test_a_speech_body_of_two_megabytes_is_refused(fake_server):
     ("method", "path", "status"),
     [
         ("GET", "/v1/nowhere", 404),
-        ("GET", "/", 404),
+        ("GET", "/nowhere", 404),
+        ("POST", "/", 405),
         ("POST", "/v1/audio/transcription", 404),
         ("GET", "/v1/../../etc/passwd", 404),
         ("GET", "/%2e%2e/%2e%2e/etc/passwd", 404),

@@ -62,8 +62,8 @@ class Connection:
     ) -> None:
         """`receive` gives the client's next message, None when it has left. `threads` do the work
         of listening, `guessing` is how many hypotheses all sessions may have at the engine,
-        `caller` is whose part of the machine the session uses, and `record` hears how much audio is
-        written down."""
+        `caller` is whose part of the machine the session uses, and `record` hears where the time goes and
+        how much audio is written down."""
         self._session = session
         self._receive = receive
         self._send = send
@@ -71,7 +71,7 @@ class Connection:
         self._guessing = guessing or asyncio.Semaphore(1)
         self._caller = caller
         self._record = record
-        self._ticket = Ticket(caller, live=True)
+        self._ticket = Ticket(caller, live=True, record=record)
         self._events: asyncio.Queue[str] = asyncio.Queue(MOST_EVENTS)
         self._turn = asyncio.Lock()
         """A session does one thing at a time."""
@@ -137,7 +137,7 @@ class Connection:
     async def _guess(self, ask: Ask) -> WindowResult:
         """A hypothesis waits like anybody's short clip, and for those of other sessions."""
         hearing = ask.item.manner.hearing
-        ticket = Ticket(self._caller)
+        ticket = Ticket(self._caller, record=self._record)
         try:
             async with self._guessing:
                 return await hearing.decode_whole(ticket, ask.window, ask.options)

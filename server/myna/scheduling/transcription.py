@@ -124,7 +124,8 @@ class TranscriptionService:
         self, ticket: Ticket, window: Window, options: DecodingOptions
     ) -> WindowResult:
         """Decode a window, and what the engine left of it as a window of its own."""
-        result = await self.decode(ticket, WindowJob(window, options))
+        job = WindowJob(window, options, record=ticket.record)
+        result = await self.decode(ticket, job)
         if result.rest_from_s is None:
             return result
         skipped = round((result.rest_from_s - window.start_s) * SAMPLE_RATE_HZ)
