@@ -62,8 +62,8 @@ class Connection:
     ) -> None:
         """`receive` gives the client's next message, None when it has left. `threads` do the work
         of listening, `guessing` is how many hypotheses all sessions may have at the engine,
-        `caller` is whose part of the machine the session uses, and `record` hears where the time goes and
-        how much audio is written down."""
+        `caller` is whose part of the machine the session uses, and `record` hears where the time
+        goes and how much audio is written down."""
         self._session = session
         self._receive = receive
         self._send = send
