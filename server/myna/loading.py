@@ -243,7 +243,8 @@ class Loader:
             workers,
             self._threads,
             first_chars=engine.first_chars,
-            normalize=self._settings.normalize_text and not fake,
+            normalize=self._settings.normalize_text,
+            verbatim=fake,
             loudness_lufs=None if fake else self._settings.loudness or None,
         )
         close = _closing(workers.close, engine.close)

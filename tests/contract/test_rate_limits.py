@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import json
+
 import httpx
 import openai
 import pytest
+from websockets.exceptions import InvalidStatus
+from websockets.sync.client import connect
 
 FEW, MUCH, FREE = "sk-few-0011223344556677", "sk-much-0011223344556677", "sk-free-001122334455667"
 
@@ -74,6 +78,19 @@ def test_audio_is_counted_when_it_has_been_read(limited_server, phrase):
     error = reply.refused(429, "rate_limit_error", code="rate_limit_exceeded", param=None)
     assert "audio-seconds" in error["message"]
     assert int(reply.headers["retry-after"]) >= 1
+
+
+def test_sessions_are_counted_as_requests(limited_server):
+    while speak(limited_server, FEW).status == 200:
+        pass
+    address = f"ws://127.0.0.1:{limited_server.port}/v1/realtime"
+    for _ in range(2):
+        with connect(address, additional_headers={"Authorization": f"Bearer {FREE}"}) as socket:
+            assert json.loads(socket.recv(timeout=60))["type"] == "session.created"
+        with pytest.raises(InvalidStatus) as refused:
+            connect(address, additional_headers={"Authorization": f"Bearer {FEW}"})
+        assert refused.value.response.status_code == 429
+        assert int(refused.value.response.headers["retry-after"]) >= 1
 
 
 def test_refusals_are_counted(limited_server):

@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import base64
+import json
+import re
 from concurrent.futures import ThreadPoolExecutor
 
+import openai
 import pytest
+from websockets.sync.client import connect
 
 PHRASE = "The myna repeats what it hears."
+BY_HAND = {"input": {"turn_detection": None}}
+TRANSCRIBED = "conversation.item.input_audio_transcription.completed"
 ADMIN, USER = "sk-admin-00112233445566", "sk-user-001122334455667"
 
 
@@ -45,8 +52,6 @@ def test_a_cold_model_is_loaded_for_all_who_ask_for_it_and_unloaded_by_hand(lazy
 def test_a_model_is_loaded_by_hand_and_the_sdk_can_delete_it(lazy_server):
     reply = lazy_server.send("POST", "/v1/models/whisper-1", None, bearer(ADMIN))
     assert (reply.json()["id"], reply.json()["state"]) == ("fake", "loaded")
-    import openai
-
     with openai.OpenAI(base_url=f"{lazy_server.url}/v1", api_key=ADMIN) as sdk:
         assert sdk.models.delete("whisper-1").deleted is True
     assert states(lazy_server)["transcription"] == "cold"
@@ -66,6 +71,62 @@ def test_names_and_voices_are_listed_whether_a_model_is_in_memory_or_not(lazy_se
     listed = {one["id"] for one in lazy_server.get("/v1/models", bearer(USER)).json()["data"]}
     assert {"whisper-1", "tts-1", "fake"} <= listed
     assert lazy_server.get("/ready").json()["status"] == "ready"
+
+
+def heard(socket, audio):
+    """What a session writes down of 24 kHz audio that is committed."""
+    for kind, members in (
+        ("session.update", {"session": {"type": "transcription", "audio": BY_HAND}}),
+        ("input_audio_buffer.append", {"audio": base64.b64encode(audio).decode()}),
+        ("input_audio_buffer.commit", {}),
+    ):
+        socket.send(json.dumps({"type": kind} | members))
+    while (event := json.loads(socket.recv(timeout=60)))["type"] != TRANSCRIBED:
+        assert event["type"] != "error", event
+    return event["transcript"]
+
+
+def test_a_session_loads_its_model_and_keeps_it_until_it_ends(lazy_server, fake_server):
+    said = fake_server.speak(input=PHRASE, response_format="pcm").body
+    lazy_server.send("DELETE", "/v1/models/fake", None, bearer(ADMIN))
+    address = f"ws://127.0.0.1:{lazy_server.port}/v1/realtime?intent=transcription"
+    with connect(address, additional_headers=bearer(USER)) as socket:
+        assert states(lazy_server)["transcription"] == "loaded"
+        error = lazy_server.send("DELETE", "/v1/models/fake", None, bearer(ADMIN)).refused(409)
+        assert "in use" in error["message"]
+        assert heard(socket, said) == PHRASE
+    lazy_server.eventually(lambda: requests_of(lazy_server) == 0, "the session ends")
+    assert lazy_server.send("DELETE", "/v1/models/fake", None, bearer(ADMIN)).status == 200
+    text = lazy_server.get("/metrics", bearer(USER)).text
+    assert 'myna_key_requests_total{key="user",route="realtime"} 1.0' in text
+    assert re.search(r'myna_key_audio_seconds_total{key="user",route="realtime"} [1-9]', text)
+
+
+def requests_of(server):
+    listed = server.get("/v1/residents", bearer(USER)).json()["data"]
+    return sum(one["requests"] for one in listed)
+
+
+def test_a_secret_is_made_though_the_model_is_cold(lazy_server):
+    lazy_server.send("DELETE", "/v1/models/fake", None, bearer(ADMIN))
+    reply = lazy_server.post_json("/v1/realtime/client_secrets", {}, bearer(USER))
+    assert reply.json()["value"].startswith("ek_")
+    assert requests_of(lazy_server) == 0
+
+
+def test_a_custom_voice_is_made_and_spoken_by_a_model_that_is_cold(launch, phrase):
+    server = launch("mute", "--stt", "none", "--tts", "fake", "--preload", "none")
+    with openai.OpenAI(base_url=f"{server.url}/v1", api_key="sk-none", max_retries=0) as sdk:
+        consent = sdk.audio.voice_consents.create(
+            name="Ann agrees", language="en-US", recording=("agreed.wav", phrase)
+        )
+        assert server.get("/v1/residents").json()["data"][0]["state"] == "cold"
+        voice = sdk.audio.voices.create(
+            name="Ann", consent=consent.id, audio_sample=("ann.wav", phrase)
+        )
+        listed = server.get("/v1/audio/voices").json()["voices"]
+        assert {"id": voice.id, "engine": "fake"}.items() <= listed[-1].items()
+        assert server.speak(voice={"id": voice.id}).status == 200
 
 
 def test_an_idle_model_leaves_by_itself_and_is_counted(launch):
