@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from myna.planning import store
+from myna.planning import diarizer_name, store
 from myna.settings import Settings
 from myna.store.bundle import Packing, Unpacked, pack, unpack
 from myna.store.cards import Catalogue, default_directory
@@ -23,8 +23,8 @@ def bundle(settings: Settings, output: Path, names: tuple[str, ...]) -> list[str
     folder = settings.models_dir or default_directory()
     catalogue, weights = Catalogue.load(folder), store(settings)
     models: dict[str, Packing] = {}
-    for name in names or (*settings.stt, *settings.tts):
-        if name == "fake":
+    for name in names or (*settings.stt, *settings.tts, diarizer_name(settings)):
+        if name is None or name == "fake":
             continue
         found = resolve(name, None, catalogue, weights)
         card = found.card

@@ -243,8 +243,7 @@ class Loader:
             workers,
             self._threads,
             first_chars=engine.first_chars,
-            normalize=self._settings.normalize_text,
-            verbatim=fake,
+            normalize=self._settings.normalize_text and not fake,
             loudness_lufs=None if fake else self._settings.loudness or None,
         )
         close = _closing(workers.close, engine.close)

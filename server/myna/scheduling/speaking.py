@@ -108,18 +108,15 @@ class SpeechService:
         *,
         first_chars: int = FIRST_CHARS,
         normalize: bool = True,
-        verbatim: bool = False,
         loudness_lufs: float | None = None,
     ) -> None:
-        """`verbatim` says the text as it is written, though `normalize` still refuses mere markup.
-        Utterances are brought to `loudness_lufs`; None leaves what the engine makes."""
+        """Utterances are brought to `loudness_lufs`; None leaves what the engine makes."""
         self.engine = engine
         self.workers = workers
         self._threads = threads
         self._loudness_lufs = loudness_lufs
         self._first_chars = first_chars
         self._normalize = normalize
-        self._verbatim = verbatim
 
     def pieces(self, utterance: Utterance) -> list[str]:
         """What the engine is given to say, in order.
@@ -128,16 +125,14 @@ class SpeechService:
             BadRequest: the text is nothing but markup.
         """
         text = utterance.text
-        if self._normalize:
-            text = spoken(text, utterance.voice.language)
-            if speakable(utterance.text) and not speakable(text):
-                raise BadRequest(
-                    "Invalid 'input': there is nothing to say but markup; give some words.",
-                    param="input",
-                )
-        if self._verbatim or not self._normalize:
-            written = cuts(utterance.text, first_chars=self._first_chars)
-            return [piece.text for piece in written]
+        if not self._normalize:
+            return [piece.text for piece in cuts(text, first_chars=self._first_chars)]
+        text = spoken(text, utterance.voice.language)
+        if speakable(utterance.text) and not speakable(text):
+            raise BadRequest(
+                "Invalid 'input': there is nothing to say but markup; give some words.",
+                param="input",
+            )
         return [piece.said for piece in cuts(text, first_chars=self._first_chars)]
 
     async def speak(

@@ -428,13 +428,7 @@ def service_of(singer: Singer, **options: Any) -> SpeechService:
 def test_the_engine_is_given_the_text_as_it_is_said(singer) -> None:
     utterance = Utterance("**Now** for $5.", JOE, 1.0, "pcm")
     assert service_of(singer).pieces(utterance) == ["Now for 5 dollars."]
-    for literal in ({"normalize": False}, {"verbatim": True}):
-        assert service_of(singer, **literal).pieces(utterance) == ["**Now** for $5."]
-
-
-def test_a_text_of_markup_is_refused_though_others_are_said_as_they_are_written(singer) -> None:
-    with pytest.raises(BadRequest, match="nothing to say but markup"):
-        service_of(singer, verbatim=True).pieces(Utterance("<br/>", JOE, 1.0, "pcm"))
+    assert service_of(singer, normalize=False).pieces(utterance) == ["**Now** for $5."]
 
 
 def test_text_that_is_given_as_it_is_gets_no_comma_where_it_is_cut(singer) -> None:

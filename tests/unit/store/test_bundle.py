@@ -104,6 +104,22 @@ def test_unpacking_again_changes_nothing_and_mends_what_is_damaged(bundle, there
     assert file.read_bytes() == FILES["model.bin"]
 
 
+def test_a_file_that_was_made_in_place_of_a_hubs_is_as_good(tmp_path, there):
+    made = b"made here"
+    text = toml("a-model", {"model.bin": FILES["model.bin"]}) + (
+        '[files.made]\nnetwork = "campplus"\nsource = "pypi:p==1/w.pt"\n'
+        f'bytes = {len(made)}\nsha256 = "{hashlib.sha256(made).hexdigest()}"\n'
+    )
+    folder = packing(tmp_path / "here", files={"model.bin": made}).folder
+    for _ in range(2):
+        pack([Packing("a-model", folder, parse_card(text, ""), text)], tmp_path / "out.tar")
+        (one,) = unpack(tmp_path / "out.tar", *there)
+        assert (one.folder / "model.bin").read_bytes() == made
+    (folder / "model.bin").write_bytes(b"neither..")
+    with pytest.raises(BundleError, match="not as its card says"):
+        pack([Packing("a-model", folder, parse_card(text, ""), text)], tmp_path / "out.tar")
+
+
 def test_a_model_without_a_card_goes_along_as_a_folder(tmp_path, there):
     folder = packing(tmp_path / "here").folder
     (folder / ".lock").write_text("")
