@@ -35,6 +35,7 @@ from processes import RESULTS
 from report import Report, Row, load_average, machine_facts
 from scenarios import QUICK, Bench, Plan
 from speech import speech
+from speech_peers import speech_peers
 from speech_text import speech_text
 from subjects import WEIGHTS, Launcher, Server, Worker, baseline, external, myna
 
@@ -49,6 +50,7 @@ SCENARIOS: dict[str, Callable[[Bench], None]] = {
     "departure": departure,
     "live": live,
     "speech": speech,
+    "speech-peers": speech_peers,
     "speech-text": speech_text,
 }
 ACCURACY, DIARIZATION = "accuracy", "diarization"
