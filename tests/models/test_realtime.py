@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 from whisper_normalizer.english import EnglishTextNormalizer
 
+from myna.audio.codecs import layout_of
 from myna.audio.g711 import expand
 from myna.audio.resample import Resampler
 from myna.loading import Loader
@@ -53,7 +54,7 @@ def said(residents):
 
     async def speak(text):
         service = residents.tts.residents[0].service
-        utterance = Utterance(text, voice_named("alloy", service.engine), 1.0, "pcm")
+        utterance = Utterance(text, voice_named("alloy", service.engine), 1.0, layout_of("pcm"))
         return b"".join([part.data async for part in service.speak(utterance)])
 
     return lambda text: asyncio.run(speak(text)) + bytes(2 * RATE_HZ)

@@ -13,6 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from hearing import Sentence, compared, sentences
 
+from myna.audio.codecs import layout_of
 from myna.audio.windows import Cutting
 from myna.engines.contract import DecodingOptions
 from myna.loading import Loader
@@ -41,7 +42,7 @@ def residents():
 
 async def heard_again(residents: Residents, model: str, text: str) -> str:
     speaker = residents.speaker(model, strict=True).service
-    utterance = Utterance(text, voice_named("alloy", speaker.engine), 1.0, "wav")
+    utterance = Utterance(text, voice_named("alloy", speaker.engine), 1.0, layout_of("wav"))
     listener = residents.stt.residents[0].service
     with tempfile.TemporaryFile() as file:
         async for part in speaker.speak(utterance):
