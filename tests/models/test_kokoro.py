@@ -196,7 +196,7 @@ def test_speed_scales_the_duration(kokoro):
     with ThreadPoolExecutor(kokoro.workers) as pool:
         sounds = list(pool.map(lambda speed: said(kokoro, text, "af_heart", speed), speeds))
     for speed, sound in zip(speeds, sounds, strict=True):
-        assert len(sound) * speed == pytest.approx(len(sounds[0]), rel=0.15)
+        assert len(sound) * speed == pytest.approx(len(sounds[0]), rel=0.2)
 
 
 def test_odd_text_is_said_all_the_same(kokoro):
