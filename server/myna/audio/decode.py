@@ -42,6 +42,7 @@ PIPE_BYTES = 1 << 20
 """Asked for between child and server: 33 s of audio decoded ahead."""
 MESSAGE_BYTES = 1 << 10
 """No frame but audio is longer; a child that says otherwise is not itself any more."""
+_STARTING_AGAIN = "The audio decoder is starting again; send the file once more."
 ENVIRONMENT = ("PATH", "HOME", "LANG", "LC_", "PYTHON", "LD_", "DYLD_", "VIRTUAL_ENV")
 """Beginnings of the variables that the decoding process gets: no keys or tokens for it."""
 SINGLE_THREAD = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
@@ -77,7 +78,8 @@ class Decoder:
         them at once.
 
         Does not wait for the file to be looked at: what is wrong with it is raised by the first
-        `read`. Raises EngineFailure if there is no decoding process to be had.
+        `read`. Raises EngineFailure if there is no decoding process to be had, and
+        Overloaded if it dies as soon as it runs.
         """
         with ExitStack() as theirs, ExitStack() as ours:
             output, child_output = os.pipe()
@@ -90,6 +92,8 @@ class Decoder:
             with self._lock:
                 try:
                     self._send([fd, child_output, child_leash, *([growth] if growth else [])])
+                except ConnectionError as error:  # it died before it could be asked anything
+                    raise Overloaded(_STARTING_AGAIN) from error
                 except OSError as error:
                     raise EngineFailure(f"the audio decoder does not start: {error}") from error
             ours.pop_all()
@@ -281,5 +285,5 @@ class PcmStream:
         if self._closed:
             raise ClientGone("the audio stream is closed")
         if not self._started:
-            raise Overloaded("The audio decoder is starting again; send the file once more.")
+            raise Overloaded(_STARTING_AGAIN)
         raise UnsupportedAudio("the decoder stopped on this file")
