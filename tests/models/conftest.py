@@ -96,3 +96,14 @@ def studio():
         residents = Loader(settings, models, threads).load()
         yield Studio(residents)
         residents.close()
+
+
+@pytest.fixture(scope="module")
+def residents():
+    """Whisper and Piper, as a server has them."""
+    settings = Settings(offline=True)
+    models = plan(settings)
+    with ThreadPoolExecutor(models.front_threads) as threads:
+        loaded = Loader(settings, models, threads).load()
+        yield loaded
+        loaded.close()

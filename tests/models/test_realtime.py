@@ -16,15 +16,12 @@ from whisper_normalizer.english import EnglishTextNormalizer
 from myna.audio.codecs import layout_of
 from myna.audio.g711 import expand
 from myna.audio.resample import Resampler
-from myna.loading import Loader
-from myna.planning import plan
 from myna.realtime.configuration import Configuration
 from myna.realtime.connection import Connection
 from myna.realtime.habits import Habits
 from myna.realtime.session import Session
 from myna.scheduling.speaking import Utterance
 from myna.scheduling.voices import voice_named
-from myna.settings import Settings
 
 pytestmark = pytest.mark.models
 
@@ -36,16 +33,6 @@ PASSAGE = (
     "They walked along the beach and watched the sun go down.",
 )
 ITEM = "conversation.item.input_audio_transcription"
-
-
-@pytest.fixture(scope="module")
-def residents():
-    settings = Settings(offline=True)
-    models = plan(settings)
-    with ThreadPoolExecutor(models.front_threads) as threads:
-        loaded = Loader(settings, models, threads).load()
-        yield loaded
-        loaded.close()
 
 
 @pytest.fixture(scope="module")

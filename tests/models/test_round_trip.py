@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import tempfile
-from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
 
 import jiwer
@@ -14,12 +13,9 @@ from whisper_normalizer.english import EnglishTextNormalizer
 from myna.audio.codecs import layout_of
 from myna.audio.windows import Cutting
 from myna.engines.contract import DecodingOptions
-from myna.loading import Loader
-from myna.planning import plan
 from myna.scheduling.residents import Residents
 from myna.scheduling.speaking import Utterance
 from myna.scheduling.voices import voice_named
-from myna.settings import Settings
 from myna.text.transcript import Transcript
 
 pytestmark = pytest.mark.models
@@ -36,16 +32,6 @@ SENTENCES = (
     "Could you tell me where the nearest hospital is, please?",
     "They walked along the beach and watched the sun go down.",
 )
-
-
-@pytest.fixture(scope="module")
-def residents():
-    settings = Settings(offline=True)
-    models = plan(settings)
-    with ThreadPoolExecutor(models.front_threads) as threads:
-        loaded = Loader(settings, models, threads).load()
-        yield loaded
-        loaded.close()
 
 
 async def spoken(residents: Residents, text: str, format_: str) -> bytes:

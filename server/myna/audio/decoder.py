@@ -177,16 +177,19 @@ class GrowingFile:
     def wait(self) -> None:
         """Until it is complete."""
         while not self._complete:
-            # What was written before the end was told is there when it is told.
-            self._complete = not os.read(self._growth, BLOCK_BYTES)
+            self._listen()
 
     def _available(self, size: int) -> bytes:
         try:
             while not (data := os.pread(self._fd, size, self._position)) and not self._complete:
-                self._complete = not os.read(self._growth, BLOCK_BYTES)
+                self._listen()
         except (MemoryError, OSError):
             os._exit(1)
         return data
+
+    def _listen(self) -> None:
+        """Wait for news. What was written before the end was told is there when it is told."""
+        self._complete = not os.read(self._growth, BLOCK_BYTES)
 
 
 class PipeFile:

@@ -176,16 +176,12 @@ def _verbose_json(transcript: Transcript, wish: _Wish) -> Rendered:
 
 def _diarized_json(transcript: Transcript, wish: _Wish) -> Rendered:
     said = [segment for segment in transcript.segments if segment.text.strip()]
-    if wish.usage == "tokens":
-        usage = _token_usage(transcript, wish.output_tokens)
-    else:
-        usage = _duration_usage(transcript)
     body: dict[str, Any] = {
         "task": transcript.task,
         "duration": _seconds(transcript.duration_s),
         "text": transcript.text,
         "segments": [segment_event(*item) for item in enumerate(said, start=1)],
-        "usage": usage,
+        "usage": _usage(transcript, wish),
     }
     return Rendered(encode_json(body), JSON_TYPE)
 
@@ -235,11 +231,7 @@ def _said(transcript: Transcript, wish: _Wish) -> dict[str, Any]:
         body["logprobs"] = logprob_objects(transcript.logprobs)
     if wish.languages:
         body["languages"] = _languages(transcript)
-    if wish.usage == "tokens":
-        body["usage"] = _token_usage(transcript, wish.output_tokens)
-    else:
-        body["usage"] = _duration_usage(transcript)
-    return body
+    return {**body, "usage": _usage(transcript, wish)}
 
 
 def _languages(transcript: Transcript) -> list[dict[str, str]]:
@@ -247,6 +239,12 @@ def _languages(transcript: Transcript) -> list[dict[str, str]]:
     if transcript.language_detected and not transcript.text:
         return []
     return [{"code": transcript.language}]
+
+
+def _usage(transcript: Transcript, wish: _Wish) -> dict[str, Any]:
+    if wish.usage == "tokens":
+        return _token_usage(transcript, wish.output_tokens)
+    return _duration_usage(transcript)
 
 
 def _duration_usage(transcript: Transcript) -> dict[str, Any]:
