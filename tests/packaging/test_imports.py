@@ -75,6 +75,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         "audio",
         "text",
         "store.custom_voices",
+        "store.records",
         "engines.contract",
         "errors",
         "auth",
