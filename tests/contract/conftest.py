@@ -21,7 +21,7 @@ from myna.testing import ServerFailed, ServerProcess
 
 ROOT = Path(__file__).parents[2]
 RATE_HZ = 24_000
-START_S, STOP_S = 120, 40
+START_S, STOP_S = 240, 60
 SENTENCE = "The birds sing in the garden early every morning."
 PASSAGE = (
     "Last summer we walked along the river to the old mill. The water was low and very clear. "
@@ -170,6 +170,12 @@ class Server:
             time.sleep(0.05)
         return found
 
+    def cancellations(self, route):
+        """How many requests have ended because their client left: none that came to its end."""
+        counted = rf'^myna_cancellations_total{{route="{route}"}} (\S+)$'
+        found = re.search(counted, self.get("/metrics").text, re.MULTILINE)
+        return float(found[1]) if found else 0.0
+
     def decoders(self):
         """Ids of the decoding processes, and of their children that decode a file now (Linux)."""
         parents = {}
@@ -191,13 +197,13 @@ def _raw(value):
 
 
 @pytest.fixture(scope="session")
-def launch(tmp_path_factory):
+def launch(tmp_path_factory, steady_weights):
     """Start a server: a name, flags, and by keyword `env`, and `secrets` its log must not hold."""
     running = []
 
     def start(name, *flags, env=None, secrets=()):
         folder = tmp_path_factory.mktemp(name)
-        folders = ["--offline", "--weights-dir", str(ROOT / "models" / "weights")]
+        folders = ["--offline", "--weights-dir", str(steady_weights)]
         folders += ["--voices-dir", str(folder / "voices")]
         process = ServerProcess([*folders, *flags], folder / "log", env)
         running.append((process, secrets))
