@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+import signal
 import socket
 import sys
+import threading
 from types import FrameType
 
 import uvicorn
@@ -37,6 +39,8 @@ def run(settings: Settings) -> None:
         OSError: the address is taken or not this machine's.
         SystemExit: the models could not be loaded.
     """
+    if settings.stop_with_stdin:
+        threading.Thread(target=_stop_with_stdin, name="myna-stdin", daemon=True).start()
     configure_logging(settings.log_level, settings.log_format)
     telemetry = Telemetry(exporting() if settings.traces else None)
     listening = _bind(settings.host, settings.port)
@@ -69,6 +73,17 @@ def run(settings: Settings) -> None:
     server.run(sockets=[listening])
     if failures or not server.started:
         sys.exit(1)
+
+
+def _stop_with_stdin() -> None:
+    """Read standard input to its end, and ask this process to stop.
+
+    The kernel closes a pipe whose other end has died, so this needs nothing of whoever had it. In a
+    thread of its own it also sees an end that comes while models are fetched or loaded.
+    """
+    while os.read(0, 4096):
+        pass
+    os.kill(os.getpid(), signal.SIGTERM)
 
 
 def _bind(host: str, port: int) -> socket.socket:

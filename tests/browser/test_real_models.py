@@ -1,19 +1,15 @@
 """The page with real models: a sample is spoken by Piper and written down by Whisper."""
 
-from pathlib import Path
-
 import pytest
 from playwright.sync_api import expect
 
 pytestmark = pytest.mark.models
 
-WEIGHTS = Path(__file__).parents[2] / "models" / "weights"
 
-
-def test_a_sample_is_spoken_heard_and_lit_up_word_by_word(open_page, launch):
+def test_a_sample_is_spoken_heard_and_lit_up_word_by_word(open_page, launch, steady_weights):
     url = launch(
         *("--stt", "whisper-base", "--tts", "piper-en_US-joe-medium"),
-        *("--weights-dir", str(WEIGHTS)),
+        *("--weights-dir", str(steady_weights)),
     )
     page = open_page(url)
     page.click("#sample")

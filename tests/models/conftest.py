@@ -1,4 +1,7 @@
-"""Both voices and a listener, loaded once, and ways to have a text spoken by them."""
+"""Both voices and a listener, loaded once, and ways to have a text spoken by them.
+
+The voices say a text alike every time: Kokoro always does, and Piper has no noise here.
+"""
 
 from __future__ import annotations
 
@@ -86,22 +89,17 @@ class Studio:
 
 
 @pytest.fixture(scope="session")
-def studio():
-    """Whisper, Piper and Kokoro, with the settings of a new user."""
+def studio(residents):
+    """What has the models say a text, and hear one."""
+    return Studio(residents)
+
+
+@pytest.fixture(scope="session")
+def residents(steady_weights):
+    """Whisper, Piper, Kokoro and who tells speakers apart, with the settings of a new user."""
     if missing := [name for name in (PIPER, KOKORO) if not (WEIGHTS / name).is_dir()]:
         pytest.skip(f"the weights of {' and '.join(missing)} are not here")
-    settings = Settings(offline=True, tts=(PIPER, KOKORO))
-    models = plan(settings)
-    with ThreadPoolExecutor(models.front_threads) as threads:
-        residents = Loader(settings, models, threads).load()
-        yield Studio(residents)
-        residents.close()
-
-
-@pytest.fixture(scope="module")
-def residents():
-    """Whisper and Piper, as a server has them."""
-    settings = Settings(offline=True)
+    settings = Settings(offline=True, tts=(PIPER, KOKORO), weights_dir=steady_weights)
     models = plan(settings)
     with ThreadPoolExecutor(models.front_threads) as threads:
         loaded = Loader(settings, models, threads).load()

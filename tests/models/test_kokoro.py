@@ -20,12 +20,9 @@ from myna.audio.windows import Cutting
 from myna.engines.contract import OPENAI_VOICES, DecodingOptions, Voice
 from myna.engines.kokoro import KokoroSynthesizer
 from myna.errors import BadRequest
-from myna.loading import Loader
-from myna.planning import plan
 from myna.scheduling.residents import Residents
 from myna.scheduling.speaking import Utterance
 from myna.scheduling.voices import voice_named
-from myna.settings import Settings
 
 WEIGHTS = Path(__file__).parents[2] / "models/weights"
 
@@ -71,16 +68,6 @@ UNBROKEN = (
     "in the morning before the children were awake and walked slowly toward the east where "
     "the sun was rising"
 )
-
-
-@pytest.fixture(scope="module")
-def residents():
-    settings = Settings(offline=True, tts=("piper-en_US-joe-medium", "kokoro-v1.0"))
-    models = plan(settings)
-    with ThreadPoolExecutor(models.front_threads) as threads:
-        loaded = Loader(settings, models, threads).load()
-        yield loaded
-        loaded.close()
 
 
 @pytest.fixture(scope="module")
