@@ -1,4 +1,4 @@
-"""What tests of several kinds share: the starter weights with a voice that takes no chances."""
+"""What tests of several kinds share: nothing here, nor what they are given, is left to chance."""
 
 from __future__ import annotations
 
@@ -6,6 +6,13 @@ import re
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
+
+# The same examples in every run, however long the machine takes over one.
+settings.register_profile(
+    "steady", derandomize=True, deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile("steady")
 
 WEIGHTS = Path(__file__).parents[1] / "models" / "weights"
 PIPER = "piper-en_US-joe-medium"

@@ -28,7 +28,7 @@ def project(pytester, monkeypatch):
 
     def run(tests: str, *arguments: str) -> pytest.RunResult:
         pytester.makepyfile(tests)
-        return pytester.runpytest_subprocess("-p", "myna.testing", *arguments, timeout=120)
+        return pytester.runpytest_subprocess("-p", "myna.testing", *arguments, timeout=300)
 
     return run
 
