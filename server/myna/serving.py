@@ -121,19 +121,21 @@ class _Server(uvicorn.Server):
         if self._loop is None or not self.started:
             super().handle_exit(sig, frame)
         else:
-            self._loop.call_soon_threadsafe(self._stop, sig)
+            self._loop.call_soon_threadsafe(self._stop)
 
-    def _stop(self, sig: int) -> None:
+    def _stop(self) -> None:
         if self._draining is None:
-            self._draining = asyncio.get_running_loop().create_task(self._finish(sig))
+            self._draining = asyncio.get_running_loop().create_task(self._finish())
         else:
             self._drain.hurry()
 
-    async def _finish(self, sig: int) -> None:
+    async def _finish(self) -> None:
         if running := self._drain.running:
             _log.info("stopping: requests that run have %g s: %d", self._drain_s, running)
         dropped = await self._drain.finish(self._drain_s)
         for one in dropped:
             _log.warning("dropped %s", one, extra={"fields": {"request_id": one.id}})
         _log.info("stopping: no request is left, %d dropped", len(dropped))
-        super().handle_exit(sig, None)
+        # Not `handle_exit`, behind which uvicorn raises the signal again: a process that a signal
+        # ends leaves the copies of espeak behind that each phonemizer has in a temporary folder.
+        self.should_exit = True
