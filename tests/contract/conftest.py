@@ -9,6 +9,7 @@ import io
 import json
 import re
 import time
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -216,8 +217,10 @@ def launch(tmp_path_factory, steady_weights):
         return Server(process, secrets)
 
     yield start
-    endings = [(process.stop(STOP_S), process.log, secrets) for process, secrets in running]
-    for code, log, secrets in endings:
+    with ThreadPoolExecutor(len(running) or 1) as threads:
+        codes = list(threads.map(lambda each: each[0].stop(STOP_S), running))
+    for code, (process, secrets) in zip(codes, running, strict=True):
+        log = process.log
         assert code == 0, f"exit {code}:\n{log[-4000:]}"
         assert "Traceback" not in log, log[-8000:]
         assert [secret for secret in secrets if secret in log] == []
