@@ -20,8 +20,8 @@ from myna.audio.windows import Cutting
 from myna.engines.contract import OPENAI_VOICES, DecodingOptions, Voice
 from myna.engines.kokoro import KokoroSynthesizer
 from myna.errors import BadRequest
+from myna.scheduling.pieces import Utterance
 from myna.scheduling.residents import Residents
-from myna.scheduling.speaking import Utterance
 from myna.scheduling.voices import voice_named
 
 WEIGHTS = Path(__file__).parents[2] / "models/weights"

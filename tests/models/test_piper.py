@@ -148,7 +148,8 @@ def test_several_threads_speak_at_the_same_time(joe: PiperSynthesizer) -> None:
     with ThreadPoolExecutor(3) as pool:
         together = list(pool.map(lambda text: said(joe, text), texts))
     for one, other in zip(alone, together, strict=True):
-        assert np.array_equal(one, other)
+        assert len(one) == len(other)
+        assert np.abs(one - other).max() < 0.01
 
 
 def test_the_noise_is_what_the_voices_settings_say(
