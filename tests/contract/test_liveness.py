@@ -159,18 +159,6 @@ def test_asked_to_end_it_ends_cleanly_and_its_processes_too(launch, phrase):
             os.kill(pool, 0)
 
 
-def test_asked_to_end_it_finishes_what_it_has_begun(launch, phrase):
-    server = launch("finishing", *FAKE)
-    body = server.form(phrase)
-    connection = begin(server, body, 0.5)
-    server.get("/health")  # so that the upload, which came first, has been taken up
-    server.process.send_signal(signal.SIGTERM)
-    connection.send(body[int(len(body) * 0.5) :])
-    assert PHRASE.encode() in connection.getresponse().read()
-    connection.close()
-    assert server.stop() == 0
-
-
 def test_an_address_that_is_taken_is_said_in_a_sentence(fake_server):
     command = [sys.executable, "-m", "myna", "serve", "--offline", *FAKE]
     run = subprocess.run(

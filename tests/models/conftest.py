@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import tempfile
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -61,9 +61,17 @@ class Studio:
     """Models that speak, and one that listens."""
 
     residents: Residents
+    _said: dict[tuple[Any, ...], Speech] = field(default_factory=dict)
 
     def say(self, model: str, voice: str, text: str, **asked: Any) -> Speech:
-        """A text in a voice; `asked` are further members of the utterance."""
+        """A text in a voice; `asked` are further members of the utterance. What has been said once
+        is not said again, as it would be the same."""
+        key = (model, voice, text, *sorted(asked.items()))
+        if key not in self._said:
+            self._said[key] = self._say(model, voice, text, **asked)
+        return self._said[key]
+
+    def _say(self, model: str, voice: str, text: str, **asked: Any) -> Speech:
         service = self.residents.speaker(model, strict=True).service
         speed = asked.pop("speed", 1.0)
         utterance = Utterance(

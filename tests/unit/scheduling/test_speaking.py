@@ -189,7 +189,7 @@ class Starter(Singer):
         self.go_on = threading.Event()
         self.begun: list[str] = []
 
-    def begin(self, text: str, voice: Voice, speed: float) -> Iterator[Stretch]:
+    def begin(self, text: str, voice: Voice, speed: float) -> Iterator[Stretch]:  # noqa: ARG002
         self.begun.append(text)
         whole = sound(text)
         yield Stretch(whole[: len(whole) // 2], "open")
@@ -397,7 +397,7 @@ def test_the_first_piece_is_alone_on_its_way_and_then_there_are_two(speak, singe
         first = asyncio.ensure_future(anext(stream))
         await asyncio.sleep(0)
         await asyncio.sleep(0)
-        while not singer.said:
+        while not singer.said:  # noqa: ASYNC110 - set by a thread
             await asyncio.sleep(0.001)
         assert workers.queued_s == 0
         go.set()
