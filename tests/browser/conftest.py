@@ -80,7 +80,7 @@ def speak(url, text):
         f'{{"model":"tts-1","voice":"alloy","response_format":"pcm","input":"{text}"}}'.encode(),
         {"content-type": "application/json"},
     )
-    with urllib.request.urlopen(request, timeout=60) as answer:
+    with urllib.request.urlopen(request, timeout=240) as answer:
         said = answer.read()
     file = io.BytesIO()
     with wave.open(file, "wb") as out:
@@ -114,6 +114,7 @@ def browser(speech_file, tmp_path_factory):
     with sync_playwright() as playwright:
         running = playwright.chromium.launch(
             executable_path=CHROMIUM,
+            timeout=WAIT_MS,
             args=[
                 "--no-sandbox",  # which Chromium refuses to root, as whom containers run
                 "--use-fake-device-for-media-stream",

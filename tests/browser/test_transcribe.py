@@ -29,7 +29,7 @@ def from_server(url, file, response_format):
     request = urllib.request.Request(
         f"{url}/v1/audio/transcriptions", body, {"content-type": MULTIPART}
     )
-    with urllib.request.urlopen(request, timeout=60) as answer:
+    with urllib.request.urlopen(request, timeout=240) as answer:
         return answer.read()
 
 

@@ -96,7 +96,7 @@ class Server:
     @contextmanager
     def asking(self, method, path, body=None, headers=None):
         """An answer of which only the head has been read; leaving hangs up."""
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=120)
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=240)
         try:
             with suppress(BrokenPipeError, ConnectionResetError):  # the server has heard enough
                 connection.request(method, path, body, headers or {})
@@ -161,7 +161,7 @@ class Server:
     def log(self):
         return self.running.log
 
-    def eventually(self, happened, what, limit_s=60):
+    def eventually(self, happened, what, limit_s=240):
         """Wait until `happened()` is true, and return that."""
         deadline = time.monotonic() + limit_s
         while not (found := happened()):

@@ -20,7 +20,7 @@ FAKE = ("--stt", "fake", "--tts", "fake")
 @contextmanager
 def half_sent(server, body):
     """A transcription of which half the body has arrived."""
-    connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=60)
+    connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=240)
     connection.putrequest("POST", PATH)
     connection.putheader("Content-Type", server.form_headers["Content-Type"])
     connection.putheader("Content-Length", str(len(body)))

@@ -195,7 +195,7 @@ def test_every_answer_says_who_and_how_long(fake_server, phrase):  # [99]
 def test_what_is_no_http_is_turned_away(fake_server, raw):
     answer = b""
     with (
-        socket.create_connection(("127.0.0.1", fake_server.port), timeout=60) as connection,
+        socket.create_connection(("127.0.0.1", fake_server.port), timeout=240) as connection,
         # A connection that is closed upon bytes nobody has read is one that is reset.
         suppress(BrokenPipeError, ConnectionResetError),
     ):

@@ -43,7 +43,7 @@ def client(kokoro):
         base_url=f"{kokoro.url}/v1",
         api_key="sk-none",
         max_retries=0,
-        timeout=120,
+        timeout=240,
         _strict_response_validation=True,
     ) as client:
         yield client

@@ -29,7 +29,7 @@ def background():
 
 def begin(server, body, share=1.0):
     """A connection on which a transcription has been asked for with a share of its body."""
-    connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=120)
+    connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=240)
     connection.putrequest("POST", PATH)
     connection.putheader("Content-Type", server.form_headers["Content-Type"])
     connection.putheader("Content-Length", str(len(body)))
@@ -68,7 +68,7 @@ def test_a_decoder_that_is_killed_costs_its_request_a_400_and_nothing_else(
     children = fake_server.eventually(lambda: fake_server.decoders()[1], "a file is decoded")
     for pid in children:
         os.kill(pid, signal.SIGKILL)
-    reply.result(120).refused(param="file")
+    reply.result(240).refused(param="file")
     assert fake_server.transcribe(phrase).json()["text"] == PHRASE
 
 
@@ -132,7 +132,7 @@ def test_many_at_once_each_get_their_own_answer(fake_server, background):
         return fake_server.transcribe(audio).json()["text"]
 
     answers = {number: background(echo, number) for number in said}
-    assert {number: answer.result(120) for number, answer in answers.items()} == said
+    assert {number: answer.result(240) for number, answer in answers.items()} == said
 
 
 def test_a_connection_can_be_used_again(fake_server, phrase):

@@ -90,10 +90,14 @@ def test_sessions_are_counted_as_requests(limited_server):
     use_up(limited_server, ONE)
     address = f"ws://127.0.0.1:{limited_server.port}/v1/realtime"
     for _ in range(2):
-        with connect(address, additional_headers={"Authorization": f"Bearer {FREE}"}) as socket:
-            assert json.loads(socket.recv(timeout=60))["type"] == "session.created"
+        with connect(
+            address, additional_headers={"Authorization": f"Bearer {FREE}"}, open_timeout=240
+        ) as socket:
+            assert json.loads(socket.recv(timeout=240))["type"] == "session.created"
         with pytest.raises(InvalidStatus) as refused:
-            connect(address, additional_headers={"Authorization": f"Bearer {ONE}"})
+            connect(
+                address, additional_headers={"Authorization": f"Bearer {ONE}"}, open_timeout=240
+            )
         assert refused.value.response.status_code == 429
         assert int(refused.value.response.headers["retry-after"]) >= 1
 
