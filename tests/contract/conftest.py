@@ -21,7 +21,7 @@ from myna.testing import ServerFailed, ServerProcess
 
 ROOT = Path(__file__).parents[2]
 RATE_HZ = 24_000
-START_S, STOP_S = 240, 60
+START_S, STOP_S = 240, 240
 SENTENCE = "The birds sing in the garden early every morning."
 PASSAGE = (
     "Last summer we walked along the river to the old mill. The water was low and very clear. "
