@@ -185,7 +185,7 @@ def exchange(server, method, path, headers, body):
     lines = [f"{method} {path} HTTP/1.1", f"Host: 127.0.0.1:{server.port}", "Connection: close"]
     lines += [f"{name}: {value}" for name, value in headers.items()]
     lines += [f"Content-Length: {len(body)}"] if body else []
-    with socket.create_connection(("127.0.0.1", server.port), timeout=60) as connection:
+    with socket.create_connection(("127.0.0.1", server.port), timeout=240) as connection:
         connection.sendall("\r\n".join([*lines, "", ""]).encode() + body)
         raw = b"".join(iter(lambda: connection.recv(65536), b""))
     head, _, rest = raw.partition(b"\r\n\r\n")
@@ -280,7 +280,7 @@ def test_a_client_that_waits_for_leave_to_send_gets_it(fake_server, phrase):
         f"Content-Type: {CURL.content_type.format(CURL.boundary)}\r\n"
         f"Content-Length: {len(body)}\r\nConnection: close\r\n\r\n"
     )
-    with socket.create_connection(("127.0.0.1", fake_server.port), timeout=60) as connection:
+    with socket.create_connection(("127.0.0.1", fake_server.port), timeout=240) as connection:
         connection.sendall(head.encode())
         assert connection.recv(1000).startswith(b"HTTP/1.1 100 ")
         connection.sendall(body)

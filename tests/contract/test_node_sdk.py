@@ -37,7 +37,7 @@ def results(installed, server, clip, tmp_path_factory):
     audio.write_bytes(clip)
     command = [NODE, "client.mjs", f"{server.url}/v1", str(audio)]
     run = subprocess.run(
-        command, cwd=HERE, capture_output=True, text=True, check=False, timeout=240
+        command, cwd=HERE, capture_output=True, text=True, check=False, timeout=500
     )
     assert run.returncode == 0, run.stderr
     return json.loads(run.stdout)

@@ -28,7 +28,7 @@ from myna.scheduling.workers import Workers
 from myna.text.sentences import pieces
 from myna.text.transcript import Word
 
-WAIT_S = 20
+WAIT_S = 240
 JOE = Voice("joe", "Joe", "en-US")
 TEXT = " ".join(
     f"This is sentence number {number}, and it is long enough to be a piece of its own, "
