@@ -176,3 +176,15 @@ def test_the_playground_page_has_every_tab_of_the_page(root: Path) -> None:
     served = files("myna.playground").joinpath("static", "index.html").read_text("utf-8")
     tabs = set(re.findall(r'role="tab" id="tab-\w+"[^>]*>([^<]+)</button>', served))
     assert tabs == set(re.findall(r"^\| ([A-Z][a-z ]+) \|", page, re.MULTILINE)) - {"Tab"}
+
+
+def test_the_architecture_page_names_modules_and_tests_that_exist(root: Path) -> None:
+    page = (root / "docs" / "architecture.md").read_text("utf-8")
+    named = re.findall(r"`([a-z_]+(?:/[a-z_]+)+)(\.\w+)?/?`", page)
+    assert len(named) > 40
+    for path, rest in named:
+        if path.startswith(("tests/", "server/")):
+            assert (root / f"{path}{rest}").exists(), path
+        else:
+            module = importlib.import_module(f"myna.{path.replace('/', '.')}")
+            assert not rest or hasattr(module, rest[1:]), path
