@@ -105,7 +105,7 @@ def test_stop_is_silent_at_once_and_keeps_what_was_heard(speaking):
 def test_what_the_server_refuses_is_said(open_page, url):
     page = open_page(url, allowed=("400",))
     page.click("#tab-speak")
-    page.fill("#text", "...")
+    page.fill("#text", "\x07")
     page.click("#say")
     expect(page.locator("#speak-error")).to_contain_text("nothing to say")
     expect(page.locator(".take")).to_have_count(0)

@@ -190,9 +190,9 @@ def test_the_help_names_what_can_be_set(project):
     result.stdout.fnmatch_lines(["*--myna-stt=NAMES*", "*--myna-tts=NAMES*", "*myna_flags (args)*"])
 
 
-def test_the_examples_of_the_page_pass(project):
-    page = (SERVER.parent / "docs" / "testing.md").read_text("utf-8")
-    examples = re.findall(r"^```python\n(.*?)^```", page, re.MULTILINE | re.DOTALL)
-    assert len(examples) == 3
-    result = project("\n".join(examples))
-    result.assert_outcomes(passed=5)
+def test_the_examples_of_the_pages_pass(project):
+    docs = SERVER.parent / "docs"
+    text = "".join((docs / page).read_text("utf-8") for page in ("testing.md", "migrating.md"))
+    examples = re.findall(r"^```python\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
+    result = project("\n".join(example for example in examples if "def test_" in example))
+    result.assert_outcomes(passed=7)
