@@ -7,7 +7,7 @@ import time
 from collections import deque
 from collections.abc import AsyncGenerator, Callable, Hashable, Iterable, Iterator, Sequence
 from concurrent.futures import Executor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from threading import Lock
 from typing import TypeVar
 from unicodedata import east_asian_width
@@ -18,13 +18,14 @@ from myna.audio.codecs import Layout
 from myna.audio.encode import SpeechEncoder, encoder
 from myna.audio.joints import Piece, joined
 from myna.audio.loudness import Leveller
-from myna.engines.contract import Samples, Synthesizer, Voice
+from myna.engines.contract import Samples, Stretch, Synthesizer, Voice
 from myna.errors import BadRequest, EngineFailure, MynaError
 from myna.scheduling.queue import Ticket
 from myna.scheduling.workers import Workers
 from myna.stages import UNRECORDED, Record
 from myna.text.manner import Manner
 from myna.text.sentences import FIRST_CHARS, cuts, speakable
+from myna.text.sentences import Piece as TextPiece
 from myna.text.spoken import spoken
 from myna.text.transcript import Word
 
@@ -61,6 +62,8 @@ class PieceJob:
     """One piece of a text on its way through an engine."""
 
     text: str
+    goes_on: bool
+    """Whether the sentence goes on behind it."""
     utterance: Utterance
     record: Record = UNRECORDED
 
@@ -88,13 +91,25 @@ class PieceRunner:
         asked = job.utterance
         stretches = self._engine.synthesize(job.text, asked.voice, asked.pace, words=asked.words)
         piece = joined(
-            stretches,
+            _going_on(stretches) if job.goes_on else stretches,
             self._engine.sample_rate_hz,
             speed=asked.pace,
             pauses=asked.manner.pauses,
         )
         job.record.stage("synthesise", begun_s, time.perf_counter())
         return piece
+
+
+def _going_on(stretches: Iterable[Stretch]) -> Iterator[Stretch]:
+    """The stretches of a piece that ends inside a sentence: an engine hears only that its text
+    ends, and would take the pause behind a sentence."""
+    held: Stretch | None = None
+    for stretch in stretches:
+        if held:
+            yield held
+        held = stretch
+    if held:
+        yield replace(held, ending="clause") if held.ending == "sentence" else held
 
 
 class SpeechService:
@@ -118,22 +133,22 @@ class SpeechService:
         self._first_chars = first_chars
         self._normalize = normalize
 
-    def pieces(self, utterance: Utterance) -> list[str]:
-        """What the engine is given to say, in order.
+    def pieces(self, utterance: Utterance) -> list[TextPiece]:
+        """The text as it is said, in the pieces that the engine is given in turn.
 
         Raises:
             BadRequest: the text is nothing but markup.
         """
         text = utterance.text
         if not self._normalize:
-            return [piece.text for piece in cuts(text, first_chars=self._first_chars)]
+            return list(cuts(text, first_chars=self._first_chars))
         text = spoken(text, utterance.voice.language)
         if speakable(utterance.text) and not speakable(text):
             raise BadRequest(
                 "Invalid 'input': there is nothing to say but markup; give some words.",
                 param="input",
             )
-        return [piece.said for piece in cuts(text, first_chars=self._first_chars)]
+        return list(cuts(text, first_chars=self._first_chars))
 
     async def speak(
         self, utterance: Utterance, caller: str = "", record: Record = UNRECORDED
@@ -183,8 +198,11 @@ class SpeechService:
             await asyncio.gather(*pending, return_exceptions=True)
             await self._call(coder.close)
 
-    def _submit(self, ticket: Ticket, utterance: Utterance, text: str) -> asyncio.Future[Piece]:
-        job = PieceJob(text, utterance, ticket.record)
+    def _submit(
+        self, ticket: Ticket, utterance: Utterance, piece: TextPiece
+    ) -> asyncio.Future[Piece]:
+        text = piece.said if self._normalize else piece.text
+        job = PieceJob(text, piece.goes_on, utterance, ticket.record)
         return asyncio.wrap_future(self.workers.submit(ticket, job))
 
     async def _encode(self, coder: _Coder, piece: Piece, at_s: float) -> Spoken:

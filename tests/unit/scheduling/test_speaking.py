@@ -28,11 +28,7 @@ from myna.text.transcript import Word
 WAIT_S = 20
 JOE = Voice("joe", "Joe", "en-US")
 TEXT = " ".join(
-    f"This is sentence number {number}, and it is long enough to be a piece of its own, "
-    "since it goes on and on about nothing in particular until somebody stops it at last, "
-    "which nobody does for quite some time, although the listeners have long left the room "
-    "to have tea with the speaker's own family."
-    for number in range(6)
+    f"This is sentence number {number}, and it is not a long one." for number in range(30)
 )
 PIECES = list(pieces(TEXT))
 
@@ -274,9 +270,10 @@ def test_a_piece_without_sound_is_no_error(speak, singer):
 
 
 def test_only_two_pieces_of_a_request_are_on_their_way(speak, singer, workers):
-    go = threading.Event()
+    begun, go = threading.Semaphore(0), threading.Event()
 
     def sing(text: str) -> Iterator[Stretch]:
+        begun.release()
         assert go.wait(WAIT_S)
         yield from singer.sung(text)
 
@@ -285,9 +282,9 @@ def test_only_two_pieces_of_a_request_are_on_their_way(speak, singer, workers):
     async def main() -> None:
         stream = speak()
         first = asyncio.ensure_future(anext(stream))
-        await asyncio.sleep(0)
-        await asyncio.sleep(0)
-        assert workers.queued_s <= 2 * 300 / 15
+        for _ in range(2):
+            assert await in_thread(lambda: begun.acquire(timeout=WAIT_S))
+        assert workers.queued_s == 0
         go.set()
         await first
         assert len(singer.said) == 2
@@ -425,28 +422,72 @@ def service_of(singer: Singer, **options: Any) -> SpeechService:
     return SpeechService(singer, workers, ThreadPoolExecutor(1), **options)
 
 
+def texts(service: SpeechService, text: str, voice: Voice = JOE) -> list[str]:
+    return [piece.said for piece in service.pieces(Utterance(text, voice, 1.0, layout_of("pcm")))]
+
+
 def test_the_engine_is_given_the_text_as_it_is_said(singer) -> None:
-    utterance = Utterance("**Now** for $5.", JOE, 1.0, "pcm")
-    assert service_of(singer).pieces(utterance) == ["Now for 5 dollars."]
-    assert service_of(singer, normalize=False).pieces(utterance) == ["**Now** for $5."]
+    assert texts(service_of(singer), "**Now** for $5.") == ["Now for 5 dollars."]
+    assert texts(service_of(singer, normalize=False), "**Now** for $5.") == ["**Now** for $5."]
 
 
-def test_text_that_is_given_as_it_is_gets_no_comma_where_it_is_cut(singer) -> None:
-    utterance = Utterance("word " * 60, JOE, 1.0, "pcm")
-    assert service_of(singer).pieces(utterance)[0].endswith("word,")
-    literal = service_of(singer, normalize=False).pieces(utterance)
-    assert " ".join(literal) == utterance.text.strip()
+WORDS = " ".join(["word"] * 60)
+
+
+def test_text_that_is_given_as_it_is_gets_no_comma_where_it_is_cut(workers, singer) -> None:
+    def asked(*, normalize: bool) -> list[str]:
+        singer.said.clear()
+        with ThreadPoolExecutor(4) as threads:
+            service = SpeechService(singer, workers, threads, normalize=normalize)
+            run(everything(service.speak(Utterance(WORDS, JOE, 1.0, layout_of("pcm")))))
+        return [text for text, _, _ in singer.said]
+
+    assert len([text for text in asked(normalize=True) if text.endswith("word,")]) > 1
+    assert {word for text in asked(normalize=False) for word in text.split()} == {"word"}
+
+
+@pytest.mark.parametrize("normalize", [True, False])
+@pytest.mark.parametrize(
+    ("text", "pause"),
+    [
+        (WORDS, "clause"),
+        (
+            "It was a long and quiet evening by the grey sea – nobody was there to say a word.",
+            "clause",
+        ),
+        (
+            "It was a long and quiet evening by the grey sea. Nobody was there to say a word.",
+            "sentence",
+        ),
+        (
+            "it was a long and quiet evening by the grey sea. nobody was there to say a word.",
+            "sentence",
+        ),
+    ],
+    ids=["no mark", "a dash", "a stop", "a stop among small letters"],
+)
+def test_behind_a_piece_is_the_pause_of_what_it_ends(
+    workers, singer, text, pause, normalize
+) -> None:
+    """Whatever the engine says, to which each text that it gets is one of its own."""
+    with ThreadPoolExecutor(4) as threads:
+        service = SpeechService(singer, workers, threads, normalize=normalize)
+        first, *_, last = run(
+            everything(service.speak(Utterance(text, JOE, 1.0, layout_of("pcm"))))
+        )[:-1]
+    inside_s = 2 * PAUSES_S["sentence"]  # between the three stretches of a piece
+    assert first.seconds == pytest.approx(0.1 + inside_s + PAUSES_S[pause], abs=0.001)
+    assert last.seconds == pytest.approx(0.1 + 3 * PAUSES_S["sentence"], abs=0.001)
 
 
 def test_a_voice_of_another_language_says_no_english_words(singer) -> None:
-    utterance = Utterance("**Cela** coûte $5.", Voice("siwis", "Siwis", "fr-FR"), 1.0, "pcm")
-    assert service_of(singer).pieces(utterance) == ["Cela coûte $5."]
+    siwis = Voice("siwis", "Siwis", "fr-FR")
+    assert texts(service_of(singer), "**Cela** coûte $5.", siwis) == ["Cela coûte $5."]
 
 
 def test_the_first_piece_is_as_long_as_the_engine_asks_for(singer) -> None:
-    utterance = Utterance(" ".join(["word"] * 100), JOE, 1.0, "pcm")
     for first_chars in (20, 80):
-        first, second, *_ = service_of(singer, first_chars=first_chars).pieces(utterance)
+        first, second, *_ = texts(service_of(singer, first_chars=first_chars), WORDS)
         assert first_chars / 2 <= len(first) <= 1.5 * first_chars
         assert len(second) > len(first)
         assert first.endswith("word,")  # the voice does not fall inside a sentence
