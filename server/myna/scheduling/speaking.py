@@ -10,7 +10,6 @@ from concurrent.futures import Executor
 from dataclasses import dataclass, field, replace
 from threading import Lock
 from typing import TypeVar
-from unicodedata import east_asian_width
 
 import numpy as np
 
@@ -27,7 +26,7 @@ from myna.text.manner import Manner
 from myna.text.sentences import FIRST_CHARS, cuts, speakable
 from myna.text.sentences import Piece as TextPiece
 from myna.text.spoken import spoken
-from myna.text.transcript import Word
+from myna.text.written import Original, SpokenWord
 
 T = TypeVar("T")
 
@@ -139,16 +138,24 @@ class SpeechService:
         Raises:
             BadRequest: the text is nothing but markup.
         """
-        text = utterance.text
+        return self._cut(self._reading(utterance))
+
+    def _original(self, utterance: Utterance, said: str) -> Original | None:
+        return Original(utterance.text, said) if utterance.words else None
+
+    def _cut(self, said: str) -> list[TextPiece]:
+        return list(cuts(said, first_chars=self._first_chars))
+
+    def _reading(self, utterance: Utterance) -> str:
         if not self._normalize:
-            return list(cuts(text, first_chars=self._first_chars))
-        text = spoken(text, utterance.voice.language)
+            return utterance.text
+        text = spoken(utterance.text, utterance.voice.language)
         if speakable(utterance.text) and not speakable(text):
             raise BadRequest(
                 "Invalid 'input': there is nothing to say but markup; give some words.",
                 param="input",
             )
-        return list(cuts(text, first_chars=self._first_chars))
+        return text
 
     async def speak(
         self, utterance: Utterance, caller: str = "", record: Record = UNRECORDED
@@ -174,13 +181,17 @@ class SpeechService:
         pending: deque[asyncio.Future[Piece]] = deque()
         spoken_s = 0.0
         try:
-            waiting = deque(await self._call(lambda: self.pieces(utterance)))
-            while waiting or pending:
+            said = await self._call(lambda: self._reading(utterance))
+            texts = await self._call(lambda: self._cut(said))
+            original = await self._call(lambda: self._original(utterance, said))
+            waiting = deque(texts)
+            for text in texts:
                 while waiting and len(pending) < _LOOKAHEAD:
                     pending.append(self._submit(ticket, utterance, waiting.popleft()))
                 piece = await pending.popleft()
                 begun_s = time.perf_counter()
-                spoken = await self._encode(coder, piece, spoken_s)
+                words = original.words(text, piece.words, spoken_s) if original else ()
+                spoken = await self._encode(coder, piece, words)
                 record.stage("encode-out", begun_s, time.perf_counter())
                 record.audio(spoken.seconds)
                 spoken_s += spoken.seconds
@@ -188,7 +199,7 @@ class SpeechService:
             if not spoken_s:
                 rate_hz = self.engine.sample_rate_hz
                 silence = Piece(np.zeros(int(_SILENCE_S * rate_hz), np.float32))
-                yield await self._encode(coder, silence, 0.0)
+                yield await self._encode(coder, silence)
             tail = await self._call(coder.finish)
             yield Spoken(tail, 0.0)
         finally:
@@ -205,22 +216,14 @@ class SpeechService:
         job = PieceJob(text, piece.goes_on, utterance, ticket.record)
         return asyncio.wrap_future(self.workers.submit(ticket, job))
 
-    async def _encode(self, coder: _Coder, piece: Piece, at_s: float) -> Spoken:
+    async def _encode(
+        self, coder: _Coder, piece: Piece, words: Iterable[SpokenWord] = ()
+    ) -> Spoken:
         data = await self._call(lambda: coder.encode(piece.samples))
-        words = tuple(_continued(piece.words, at_s))
-        return Spoken(data, len(piece.samples) / self.engine.sample_rate_hz, words)
+        return Spoken(data, len(piece.samples) / self.engine.sample_rate_hz, tuple(words))
 
     async def _call(self, function: Callable[[], T]) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._threads, function)
-
-
-def _continued(words: Iterable[Word], at_s: float) -> Iterator[Word]:
-    """The words of a piece that begins at `at_s` of the stream, with the space that its text lost
-    where it was cut off; scripts of wide characters have none."""
-    for number, word in enumerate(words):
-        parted = at_s > 0 and number == 0 and east_asian_width(word.text[0]) not in "WF"
-        text = f" {word.text.lstrip()}" if parted else word.text
-        yield Word(text, word.start_s + at_s, word.end_s + at_s, word.probability)
 
 
 class _Coder:
@@ -264,5 +267,5 @@ class Spoken:
     """May be empty where the codec holds audio back."""
     seconds: float
     """How much audio went in."""
-    words: tuple[Word, ...] = ()
+    words: tuple[SpokenWord, ...] = ()
     """What was said in it, in seconds of the whole stream, if that was asked for."""
