@@ -23,8 +23,9 @@ from myna.machine import keep_freed_memory
 from myna.planning import plan
 from myna.playing import player, playing
 from myna.scheduling.casting import Role, Speaker, role_of
+from myna.scheduling.pieces import Utterance
 from myna.scheduling.residents import Residents
-from myna.scheduling.speaking import SpeechService, Utterance
+from myna.scheduling.speaking import SpeechService
 from myna.scheduling.transcription import TranscriptionService
 from myna.settings import Settings
 from myna.store.custom_voices import CustomVoices, default_folder

@@ -4,25 +4,24 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections import deque
-from collections.abc import AsyncGenerator, Callable, Hashable, Iterable, Iterator, Sequence
+from collections import OrderedDict
+from collections.abc import AsyncGenerator, Callable, Sequence
 from concurrent.futures import Executor
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass
 from threading import Lock
 from typing import TypeVar
 
 import numpy as np
 
-from myna.audio.codecs import Layout
 from myna.audio.encode import SpeechEncoder, encoder
-from myna.audio.joints import Piece, joined
-from myna.audio.loudness import Leveller
-from myna.engines.contract import Samples, Stretch, Synthesizer, Voice
+from myna.audio.joints import Piece
+from myna.audio.loudness import Leveller, VoiceLoudness
+from myna.engines.contract import Samples, Synthesizer
 from myna.errors import BadRequest, EngineFailure, MynaError
+from myna.scheduling.pieces import Line, Made, PieceJob, Utterance
 from myna.scheduling.queue import Ticket
 from myna.scheduling.workers import Workers
 from myna.stages import UNRECORDED, Record
-from myna.text.manner import Manner
 from myna.text.sentences import FIRST_CHARS, cuts, speakable
 from myna.text.sentences import Piece as TextPiece
 from myna.text.spoken import spoken
@@ -30,85 +29,8 @@ from myna.text.written import Original, SpokenWord
 
 T = TypeVar("T")
 
-_LOOKAHEAD = 2
-"""Pieces of one request that may wait or run at once: the engine never waits for the encoder."""
 _SILENCE_S = 0.25
 """What a text of nothing but emoji comes to: a valid file with nothing in it."""
-_CHARS_PER_S = 15.0
-"""About how much text a second of speech holds; what a piece costs in the fair queue."""
-
-
-@dataclass(frozen=True, slots=True)
-class Utterance:
-    """What is to be said, and how."""
-
-    text: str
-    voice: Voice
-    speed: float
-    layout: Layout
-    words: bool = False
-    """Whether the listener wants to know where each word is."""
-    manner: Manner = field(default_factory=Manner)
-
-    @property
-    def pace(self) -> float:
-        """The speed with what the manner asks for, within what engines take."""
-        return min(4.0, max(0.25, self.speed * self.manner.pace))
-
-
-@dataclass(eq=False, slots=True)
-class PieceJob:
-    """One piece of a text on its way through an engine."""
-
-    text: str
-    goes_on: bool
-    """Whether the sentence goes on behind it."""
-    utterance: Utterance
-    record: Record = UNRECORDED
-
-
-class PieceRunner:
-    """A synthesizer as the workers want it: one piece a batch."""
-
-    def __init__(self, engine: Synthesizer) -> None:
-        self._engine = engine
-
-    def batch_key(self, job: PieceJob) -> Hashable:
-        """Pieces are spoken one at a time."""
-        return id(job)
-
-    def cost_s(self, job: PieceJob) -> float:
-        """About how many seconds of audio it will be."""
-        return len(job.text) / _CHARS_PER_S / job.utterance.pace
-
-    def run(self, jobs: Sequence[PieceJob]) -> list[Piece | PieceJob | Exception]:
-        """Speak."""
-        return [self._speak(job) for job in jobs]
-
-    def _speak(self, job: PieceJob) -> Piece:
-        begun_s = time.perf_counter()
-        asked = job.utterance
-        stretches = self._engine.synthesize(job.text, asked.voice, asked.pace, words=asked.words)
-        piece = joined(
-            _going_on(stretches) if job.goes_on else stretches,
-            self._engine.sample_rate_hz,
-            speed=asked.pace,
-            pauses=asked.manner.pauses,
-        )
-        job.record.stage("synthesise", begun_s, time.perf_counter())
-        return piece
-
-
-def _going_on(stretches: Iterable[Stretch]) -> Iterator[Stretch]:
-    """The stretches of a piece that ends inside a sentence: an engine hears only that its text
-    ends, and would take the pause behind a sentence."""
-    held: Stretch | None = None
-    for stretch in stretches:
-        if held:
-            yield held
-        held = stretch
-    if held:
-        yield replace(held, ending="clause") if held.ending == "sentence" else held
 
 
 class SpeechService:
@@ -117,7 +39,7 @@ class SpeechService:
     def __init__(
         self,
         engine: Synthesizer,
-        workers: Workers[PieceJob, Piece],
+        workers: Workers[PieceJob, Made],
         threads: Executor,
         *,
         first_chars: int = FIRST_CHARS,
@@ -131,6 +53,7 @@ class SpeechService:
         self._loudness_lufs = loudness_lufs
         self._first_chars = first_chars
         self._normalize = normalize
+        self._heard = _Heard()
 
     def pieces(self, utterance: Utterance) -> list[TextPiece]:
         """The text as it is said, in the pieces that the engine is given in turn.
@@ -139,12 +62,6 @@ class SpeechService:
             BadRequest: the text is nothing but markup.
         """
         return self._cut(self._reading(utterance))
-
-    def _original(self, utterance: Utterance, said: str) -> Original | None:
-        return Original(utterance.text, said) if utterance.words else None
-
-    def _cut(self, said: str) -> list[TextPiece]:
-        return list(cuts(said, first_chars=self._first_chars))
 
     def _reading(self, utterance: Utterance) -> str:
         if not self._normalize:
@@ -156,6 +73,13 @@ class SpeechService:
                 param="input",
             )
         return text
+
+    def _cut(self, said: str) -> list[TextPiece]:
+        return list(cuts(said, first_chars=self._first_chars))
+
+    def _job(self, piece: TextPiece, utterance: Utterance, record: Record) -> PieceJob:
+        text = piece.said if self._normalize else piece.text
+        return PieceJob(text, utterance, record, goes_on=piece.goes_on)
 
     async def speak(
         self, utterance: Utterance, caller: str = "", record: Record = UNRECORDED
@@ -177,21 +101,21 @@ class SpeechService:
                 param="timestamp_granularities",
             )
         ticket = Ticket(caller, record=record)
-        coder = _Coder(utterance, self.engine.sample_rate_hz, self._loudness_lufs)
-        pending: deque[asyncio.Future[Piece]] = deque()
+        voice = self._heard.of(utterance.voice.id)
+        coder = _Coder(utterance, self.engine.sample_rate_hz, self._loudness_lufs, voice)
+        line = Line(self.workers, ticket)
         spoken_s = 0.0
         try:
             said = await self._call(lambda: self._reading(utterance))
             texts = await self._call(lambda: self._cut(said))
-            original = await self._call(lambda: self._original(utterance, said))
-            waiting = deque(texts)
-            for text in texts:
-                while waiting and len(pending) < _LOOKAHEAD:
-                    pending.append(self._submit(ticket, utterance, waiting.popleft()))
-                piece = await pending.popleft()
+            line.wait(
+                [self._job(text, utterance, record) for text in texts], soon=self._soon(voice)
+            )
+            told = await self._call(lambda: _Told(utterance, said, texts))
+            while (made := await line.take()) is not None:
                 begun_s = time.perf_counter()
-                words = original.words(text, piece.words, spoken_s) if original else ()
-                spoken = await self._encode(coder, piece, words)
+                words = told.words(made, spoken_s)
+                spoken = await self._encode(coder, made, words)
                 record.stage("encode-out", begun_s, time.perf_counter())
                 record.audio(spoken.seconds)
                 spoken_s += spoken.seconds
@@ -199,45 +123,82 @@ class SpeechService:
             if not spoken_s:
                 rate_hz = self.engine.sample_rate_hz
                 silence = Piece(np.zeros(int(_SILENCE_S * rate_hz), np.float32))
-                yield await self._encode(coder, silence)
+                yield await self._encode(coder, Made(silence), ())
             tail = await self._call(coder.finish)
             yield Spoken(tail, 0.0)
         finally:
-            self.workers.cancel(ticket)
-            for future in pending:
-                future.cancel()
-            await asyncio.gather(*pending, return_exceptions=True)
+            await line.leave()
             await self._call(coder.close)
 
-    def _submit(
-        self, ticket: Ticket, utterance: Utterance, piece: TextPiece
-    ) -> asyncio.Future[Piece]:
-        text = piece.said if self._normalize else piece.text
-        job = PieceJob(text, piece.goes_on, utterance, ticket.record)
-        return asyncio.wrap_future(self.workers.submit(ticket, job))
+    def _soon(self, voice: VoiceLoudness) -> bool:
+        """Whether the first piece should start before it is made to its end. Not while others wait,
+        as that is a little slower for all; nor if it is not known how loud it will be."""
+        return not self.workers.queued_s and (self._loudness_lufs is None or voice.lufs is not None)
 
-    async def _encode(
-        self, coder: _Coder, piece: Piece, words: Iterable[SpokenWord] = ()
-    ) -> Spoken:
-        data = await self._call(lambda: coder.encode(piece.samples))
-        return Spoken(data, len(piece.samples) / self.engine.sample_rate_hz, tuple(words))
+    async def _encode(self, coder: _Coder, made: Made, words: tuple[SpokenWord, ...]) -> Spoken:
+        piece = made.piece
+        data = await self._call(
+            lambda: coder.encode(piece.samples, beginning=made.rest is not None)
+        )
+        return Spoken(data, len(piece.samples) / self.engine.sample_rate_hz, words)
 
     async def _call(self, function: Callable[[], T]) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._threads, function)
+
+
+class _Told:
+    """The words of one utterance, if they are wanted, with what they stand for in its text."""
+
+    def __init__(self, utterance: Utterance, said: str, texts: Sequence[TextPiece]) -> None:
+        self._original = Original(utterance.text, said) if utterance.words else None
+        self._texts = iter(texts)
+
+    def words(self, made: Made, at_s: float) -> tuple[SpokenWord, ...]:
+        """Those of the next piece, which begins at `at_s` of the stream. A piece whose words are
+        wanted comes whole."""
+        if self._original is None:
+            return ()
+        return tuple(self._original.words(next(self._texts), made.piece.words, at_s))
+
+
+class _Heard:
+    """How loud the voices are that spoke lately."""
+
+    def __init__(self, most: int = 512) -> None:
+        self._voices: OrderedDict[str, VoiceLoudness] = OrderedDict()
+        self._most = most
+
+    def of(self, voice_id: str) -> VoiceLoudness:
+        """What is known of a voice, to be added to."""
+        found = self._voices.setdefault(voice_id, VoiceLoudness())
+        self._voices.move_to_end(voice_id)
+        if len(self._voices) > self._most:
+            self._voices.popitem(last=False)
+        return found
 
 
 class _Coder:
     """The levelling and the encoder of one stream: not closed under the thread that still encodes
     for a client who left. What goes wrong in a codec is an EngineFailure."""
 
-    def __init__(self, utterance: Utterance, rate_hz: int, loudness_lufs: float | None) -> None:
+    def __init__(
+        self,
+        utterance: Utterance,
+        rate_hz: int,
+        loudness_lufs: float | None,
+        voice: VoiceLoudness,
+    ) -> None:
         self._coder: SpeechEncoder = encoder(utterance.layout, rate_hz)
-        self._leveller = Leveller(loudness_lufs, rate_hz, gain_db=utterance.manner.gain_db)
+        gain_db = utterance.manner.gain_db
+        self._leveller = Leveller(loudness_lufs, rate_hz, gain_db=gain_db, voice=voice)
         self._lock = Lock()
         self._closed = False
 
-    def encode(self, samples: Samples) -> bytes:
-        return self._safely(lambda: self._coder.encode(self._leveller.level(samples)))
+    def encode(self, samples: Samples, *, beginning: bool) -> bytes:
+        def encoded() -> bytes:
+            return self._coder.encode(self._leveller.level(samples, beginning=beginning))
+
+        return self._safely(encoded)
 
     def finish(self) -> bytes:
         return self._safely(self._coder.finish)
