@@ -61,7 +61,13 @@ class SpeechService:
         Raises:
             BadRequest: the text is nothing but markup.
         """
-        return self._cut(self._reading(utterance))
+        _, pieces = self._script(utterance)
+        return pieces
+
+    def _script(self, utterance: Utterance) -> tuple[str, list[TextPiece]]:
+        """The text as it is said, whole and cut."""
+        said = self._reading(utterance)
+        return said, list(cuts(said, first_chars=self._first_chars))
 
     def _reading(self, utterance: Utterance) -> str:
         if not self._normalize:
@@ -73,9 +79,6 @@ class SpeechService:
                 param="input",
             )
         return text
-
-    def _cut(self, said: str) -> list[TextPiece]:
-        return list(cuts(said, first_chars=self._first_chars))
 
     def _job(self, piece: TextPiece, utterance: Utterance, record: Record) -> PieceJob:
         text = piece.said if self._normalize else piece.text
@@ -106,8 +109,7 @@ class SpeechService:
         line = Line(self.workers, ticket)
         spoken_s = 0.0
         try:
-            said = await self._call(lambda: self._reading(utterance))
-            texts = await self._call(lambda: self._cut(said))
+            said, texts = await self._call(lambda: self._script(utterance))
             line.wait(
                 [self._job(text, utterance, record) for text in texts], soon=self._soon(voice)
             )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import threading
+import time
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -145,6 +146,13 @@ async def in_thread(function: Callable[[], Any]) -> Any:
     return await asyncio.get_running_loop().run_in_executor(None, function)
 
 
+def wait_until(true: Callable[[], bool]) -> None:
+    deadline_s = time.monotonic() + WAIT_S
+    while not true():
+        assert time.monotonic() < deadline_s
+        time.sleep(0.001)
+
+
 def pcm(texts: list[str]) -> bytes:
     return b"".join(to_pcm(said(text)).tobytes() for text in texts)
 
@@ -231,9 +239,10 @@ def test_a_beginning_leaves_before_the_rest_of_its_sentence_is_made(starter):
 
 def test_while_others_wait_pieces_are_made_whole(starter, singer):
     """To begin is a little more work, and the first sound is then a matter of the queue."""
-    go = threading.Event()
+    busy, go = threading.Event(), threading.Event()
 
     def sing(text: str) -> Iterator[Stretch]:
+        busy.set()
         assert go.wait(WAIT_S)
         yield from starter.sung(text)
 
@@ -243,8 +252,10 @@ def test_while_others_wait_pieces_are_made_whole(starter, singer):
     async def main() -> None:
         with serving(starter, threads=1) as service:
             others = [service.workers.submit(Ticket(), PieceJob(TEXT, utterance())) for _ in "ab"]
+            assert await in_thread(lambda: busy.wait(WAIT_S))
+            queued_s = service.workers.queued_s
             stream = asyncio.ensure_future(everything(service.speak(utterance())))
-            await asyncio.sleep(0.05)
+            await in_thread(lambda: wait_until(lambda: service.workers.queued_s > queued_s))
             go.set()
             await stream
             assert starter.begun == []
