@@ -29,7 +29,7 @@ from myna.scheduling.speaking import SpeechService
 from myna.scheduling.transcription import TranscriptionService
 from myna.settings import Settings
 from myna.store.custom_voices import CustomVoices, default_folder
-from myna.text.formats import ResponseFormat, render
+from myna.text.answers import ResponseFormat, render
 from myna.text.languages import language_code
 from myna.text.sentences import speakable
 

@@ -92,7 +92,7 @@ def _custom_voice(id_: str, about: CustomVoice, custom: CustomVoices, engine: Sy
 
 
 async def _custom(custom: CustomVoices, lend: Lend, id_: str, speakers: Sequence[Speaker]) -> Role:
-    about = await kept(lambda: custom.voices.find(id_))
+    about = _known(id_, await kept(lambda: custom.voices.find(id_)))
     speaker = _speaker_of(id_, about, speakers)
     engine = (await lend(speaker)).engine
     return Role(speaker, await kept(partial(_custom_voice, id_, about, custom, engine)))
@@ -105,7 +105,7 @@ def custom_role(id_: str, speakers: Sequence[Speaker], custom: CustomVoices) -> 
         BadRequest: there is no such voice, or no model of its engine.
         EngineFailure: its file is damaged.
     """
-    about = custom.voices.find(id_)
+    about = _known(id_, custom.voices.find(id_))
     speaker = _speaker_of(id_, about, speakers)
     return Role(speaker, _custom_voice(id_, about, custom, speaker.service.engine))
 
@@ -115,9 +115,13 @@ def is_custom(name: str) -> bool:
     return name.lower().startswith(CUSTOM)
 
 
-def _speaker_of(id_: str, about: CustomVoice | None, speakers: Sequence[Speaker]) -> Speaker:
+def _known(id_: str, about: CustomVoice | None) -> CustomVoice:
     if about is None:
         raise _unknown(id_)
+    return about
+
+
+def _speaker_of(id_: str, about: CustomVoice, speakers: Sequence[Speaker]) -> Speaker:
     for speaker in speakers:
         if speaker.kind == about.engine:
             return speaker
