@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 import uvicorn
 
+from myna import loading
 from myna.app import create_app
 from myna.engines.fake import FakeSynthesizer
 from myna.errors import EngineFailure
-from myna.loading import Loader
 from myna.plan import ModelPlan, PlannedModel
 from myna.scheduling import speaking
 from myna.settings import Settings
@@ -47,7 +47,7 @@ class Breaking(FakeSynthesizer):
 @contextmanager
 def serving(engine, monkeypatch):
     """The port of a server that speaks with `engine`."""
-    monkeypatch.setattr(Loader, "_build_synthesizer", lambda *_: engine)
+    monkeypatch.setattr(loading, "build_synthesizer", lambda *_: engine)
     app = create_app(Settings(stt=(), log_level="error"), ModelPlan((), (FAKE,), threads=2))
     server = uvicorn.Server(uvicorn.Config(app, port=0, log_config=None))
     thread = threading.Thread(target=server.run)
