@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
@@ -13,6 +13,7 @@ from typing import BinaryIO, NoReturn, get_args
 
 from tqdm import tqdm
 
+from myna.api.casting import custom_role, is_custom
 from myna.audio.codecs import SPEECH_RATE_HZ, SpeechFormat, layout_of
 from myna.audio.windows import Cutting
 from myna.engines.contract import DecodingOptions
@@ -21,11 +22,13 @@ from myna.loading import Loader
 from myna.machine import keep_freed_memory
 from myna.planning import plan
 from myna.playing import player, playing
+from myna.scheduling.casting import Role, Speaker, role_of
 from myna.scheduling.pieces import Utterance
 from myna.scheduling.residents import Residents
+from myna.scheduling.speaking import SpeechService
 from myna.scheduling.transcription import TranscriptionService
-from myna.scheduling.voices import voice_named
 from myna.settings import Settings
+from myna.store.custom_voices import CustomVoices, default_folder
 from myna.text.answers import ResponseFormat, render
 from myna.text.languages import language_code
 from myna.text.sentences import speakable
@@ -85,7 +88,7 @@ def speak_text(settings: Settings, job: SpeakJob) -> None:
 
     Raises:
         NoPlayer: it is to be heard, and nothing here plays sound.
-        BadRequest: there is nothing to say, or the speed is out of range.
+        BadRequest: there is nothing to say, the speed is out of range, or the voice is unknown.
         ModelUnavailable: the model's files cannot be had.
     """
     if not speakable(job.text):
@@ -99,11 +102,10 @@ def speak_text(settings: Settings, job: SpeakJob) -> None:
     command = player(SPEECH_RATE_HZ) if job.output is None else []
     format_ = job.format or (_by_suffix(job.output) if job.output else "pcm")
     with _loaded(settings.model_copy(update={"stt": ()})) as residents:
-        engine = residents.tts.residents[0].service.engine
-        voice = voice_named(job.voice, engine)
-        utterance = Utterance(job.text, voice, job.speed, layout_of(format_))
+        role = _role(job.voice, residents.tts.residents, settings)
+        utterance = Utterance(job.text, role.voice, job.speed, layout_of(format_))
         target = _target(job.output) if job.output else playing(command, SPEECH_RATE_HZ)
-        asyncio.run(_spoken(residents, utterance, target))
+        asyncio.run(_spoken(role.speaker.service, utterance, target))
     if job.output and str(job.output) != "-":
         print(f"wrote {job.output}", file=sys.stderr)  # noqa: T201 - the command's own output
 
@@ -138,10 +140,23 @@ async def _transcribed(
     return render(transcript, job.format, granularities=granularities).body
 
 
+def _role(name: str, speakers: Sequence[Speaker], settings: Settings) -> Role:
+    """Who speaks under a voice's name: the first model that has it. Raises BadRequest."""
+    if is_custom(name):
+        custom = CustomVoices(settings.voices_dir or default_folder(), settings.max_custom_voices)
+        return custom_role(name.lower(), speakers, custom)
+    if role := role_of(name, speakers[0], speakers[1:]):
+        return role
+    some = ", ".join(voice.id for speaker in speakers for voice in speaker.voices[:5])
+    raise BadRequest(
+        f"No model that is loaded has the voice '{name}'; take one of OpenAI's names, or one of "
+        f"{some}; --tts names the models, and `myna models` lists those that there are."
+    )
+
+
 async def _spoken(
-    residents: Residents, utterance: Utterance, place: AbstractContextManager[BinaryIO]
+    service: SpeechService, utterance: Utterance, place: AbstractContextManager[BinaryIO]
 ) -> None:
-    service = residents.tts.residents[0].service
     total = len(service.pieces(utterance))
     with place as target, _bar("speaking", "piece", total) as bar:
         async for spoken in service.speak(utterance):
