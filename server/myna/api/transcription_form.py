@@ -14,7 +14,7 @@ from myna.api.speaker_form import SpeakerForm
 from myna.audio.windows import Cutting
 from myna.engines.contract import DecodingOptions, Transcriber
 from myna.errors import BadRequest
-from myna.text.formats import Granularity, ResponseFormat
+from myna.text.formats import LABELLED, Granularity, ResponseFormat
 from myna.text.hints import checked_keywords, require_known, spoken_languages
 from myna.text.transcript import Task
 
@@ -22,8 +22,6 @@ FORMATS = ("json", "text", "srt", "verbose_json", "vtt", "diarized_json")
 
 _WITHOUT_TIMES = frozenset({"json", "text"})
 """Formats that show no times: Whisper writes them faster, and no less exactly, without any."""
-_LABELLED = frozenset({"text", "srt", "vtt"})
-"""Formats that can name the speakers, with `speaker_labels`."""
 _LEAST_WINDOW_S = 5.0
 """`server_vad` with its usual 200 ms would cut between words; Whisper needs more than one."""
 _CHUNKING = {"type", "threshold", "prefix_padding_ms", "silence_duration_ms"}
@@ -161,7 +159,7 @@ def _speakers(form: Form, model: str, format_: str, task: Task) -> SpeakerForm |
     if form.boolean("stream") and format_ == "diarized_json":
         asked = replace(asked, live=True)
     cues = model in DIARIZE_NAMES and format_ in {"srt", "vtt"}
-    shown = format_ == "diarized_json" or cues or (asked.labels and format_ in _LABELLED)
+    shown = format_ == "diarized_json" or cues or (asked.labels and format_ in LABELLED)
     return asked if shown and task == "transcribe" else None
 
 

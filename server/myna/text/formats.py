@@ -18,6 +18,9 @@ ResponseFormat = Literal["json", "text", "srt", "vtt", "verbose_json", "diarized
 Granularity = Literal["word", "segment"]
 UsageKind = Literal["duration", "tokens"]
 
+LABELLED = frozenset[ResponseFormat]({"text", "srt", "vtt"})
+"""Formats that can name the speakers."""
+
 JSON_TYPE = "application/json"
 TEXT_TYPE = "text/plain; charset=utf-8"
 """Of `text`, `srt` and, as the hosted API has it, `vtt`."""
