@@ -20,7 +20,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from audio import named
 from conversations import RATE_HZ, Conversation, Turn, labelled, simulated, voices
+from memory import MB, watched
 from processes import BENCH, ROOT, Running
 from report import Goal, Row, table
 from scenarios import Bench
@@ -51,6 +53,7 @@ def diarization(bench: Bench, manifest: Path) -> None:
             against = engines[1] if not flags else None
             _errors(bench, held, engines[0], against, flags, name)
         _hour(bench, made, engines)
+    _served(bench)
 
 
 def _started(stack: ExitStack, engine: str) -> Running:
@@ -166,6 +169,23 @@ def _hour(bench: Bench, made: Sequence[Conversation], engines: Sequence[Running]
         row = Row(name, unit, figures[:1], "sherpa-onnx", figures[1:], n=1)
         row.goal = Goal(goal, "value") if goal else None
         bench.report.add(row)
+
+
+def _served(bench: Bench) -> None:
+    """What telling speakers apart adds to the memory of a fresh server, at its peak, with a long
+    file."""
+    if bench.launcher is None:
+        return
+    clip = bench.library.long(bench.plan.bulk_s)
+    peaks: list[float] = []
+    for number, wanted in enumerate(("diarized_json", "json")):
+        running, server, _ = bench.launcher.start(f"-speakers-{number}")
+        with running, watched(running.process.pid) as peak:
+            server.transcribe(clip, response_format=wanted)
+        peaks.append(peak.memory.held / MB)
+    name = f"server's memory, peak during a {named(clip.seconds)} file, diarized"
+    goal = Goal(300.0, "difference")
+    bench.report.add(Row(name, "MB", peaks[:1], "transcribed alone", peaks[1:], goal, n=1))
 
 
 def _written(one: Conversation, folder: Path) -> Path:
