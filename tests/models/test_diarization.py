@@ -252,7 +252,7 @@ def test_no_more_speakers_than_may_be(diarizer, dialogue) -> None:
 @with_kokoro
 @pytest.mark.parametrize("live", [False, True])
 def test_known_voices_are_recognised_by_another_sentence(diarizer, dialogue, say, live) -> None:
-    known = tuple(diarizer.voiceprint(say(who, REFERENCE)) for who in (MAN, "bf_emma", BRITON))
+    known = tuple(diarizer.voice(say(who, REFERENCE)) for who in (MAN, "bf_emma", BRITON))
     turns = turns_of(diarizer, dialogue.samples, known=known, live=live)
     spoken: dict[str, set[int]] = {}
     for start_s, end_s, who in dialogue.spoken:
@@ -267,7 +267,7 @@ def test_known_voices_are_recognised_by_another_sentence(diarizer, dialogue, say
 def test_one_voice_is_like_itself_and_not_like_others(diarizer, say) -> None:
     prints: dict[str, list[Voiceprint]] = {}
     for who in (WOMAN, MAN, BRITON):
-        prints[who] = [diarizer.voiceprint(say(who, text)) for text in (REFERENCE, DIALOGUE[1][1])]
+        prints[who] = [diarizer.voice(say(who, text)).print for text in (REFERENCE, DIALOGUE[1][1])]
     for who, (first, second) in prints.items():
         assert float(first @ second) > 0.6
         for other, (third, _) in prints.items():

@@ -119,12 +119,13 @@ def _refuse_for_speakers(form: Form) -> None:
             param="chunking_strategy",
             code="invalid_value",
         )
-    if form.text("prompt"):
-        raise BadRequest(
-            "prompt is not supported for diarization models; leave it out.",
-            param="prompt",
-            code="unsupported_value",
-        )
+    for name, given in (("prompt", form.text("prompt")), ("include", form.texts("include"))):
+        if given:
+            raise BadRequest(
+                f"{name} is not supported for diarization models; leave it out.",
+                param=name,
+                code="unsupported_value",
+            )
 
 
 def _granularities(form: Form, format_: str, *, strict: bool) -> frozenset[Granularity]:
