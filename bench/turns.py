@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import resource
 import sys
 import tempfile
 import time
@@ -155,8 +154,10 @@ def main() -> None:
 
 
 def _peak_mb() -> float:
-    """The most memory that this process has held (Linux: ru_maxrss is in KiB)."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e6
+    """The most memory that this process has held (Linux). Not `ru_maxrss`, in which a process has
+    what its parent held when it was started."""
+    status = Path("/proc/self/status").read_text().split()
+    return int(status[status.index("VmHWM:") + 1]) * 1024 / 1e6
 
 
 if __name__ == "__main__":
