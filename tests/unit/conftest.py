@@ -8,7 +8,7 @@ import httpx
 import uvicorn
 
 from myna.app import create_app
-from myna.loading import ModelPlan, PlannedModel
+from myna.plan import ModelPlan, PlannedModel
 from myna.settings import Settings
 from myna.sockets import Socket
 
