@@ -20,7 +20,7 @@ async def served(tmp_path, **settings):
     """A client of the app on a socket of the loopback, in this loop."""
     app = create_app(
         Settings(vad=False, log_level="debug", voices_dir=tmp_path / "voices", **settings),
-        ModelPlan(stt=(FAKE,), tts=(FAKE,), threads=2),
+        ModelPlan(stt=(FAKE,), tts=(FAKE,), threads=2, diarize=FAKE),
     )
     server = uvicorn.Server(
         uvicorn.Config(app, port=0, log_config=None, timeout_graceful_shutdown=5, ws=Socket)

@@ -122,6 +122,18 @@ async def stream(client):
         assert answer.text.endswith("data: [DONE]\n\n")
 
 
+async def tell_speakers(client):
+    reference = f"data:audio/wav;base64,{base64.b64encode(recording()).decode()}"
+    known = {"known_speaker_names[]": "Ann", "known_speaker_references[]": reference}
+    asked = form(recording(padding_s=60), response_format="diarized_json", **known)
+    whole, live = await asyncio.gather(
+        client.post(TRANSCRIPTIONS, **asked),
+        client.post(TRANSCRIPTIONS, **(asked | {"data": asked["data"] | {"stream": "true"}})),
+    )
+    assert [one["speaker"] for one in whole.json()["segments"]] == ["Ann"]
+    assert live.text.count("transcript.text.segment") == 1
+
+
 async def speak(client):
     formats = ["mp3", "opus", "aac", "flac", "wav", "pcm"]
     content = {"model": "tts-1", "input": f"{TEXT} " * 20, "voice": "alloy"}
@@ -214,7 +226,7 @@ async def converse(client, block):
 
 
 SCENES = [
-    *(make_voices, transcribe, upload_much, stream, speak),
+    *(make_voices, transcribe, upload_much, stream, tell_speakers, speak),
     *(leave_early, be_refused, look_around, talk_live),
 ]
 

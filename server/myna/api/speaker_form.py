@@ -96,7 +96,7 @@ async def begin(
 
 async def _recording(reference: str, name: str, transcription: TranscriptionService) -> Samples:
     """The audio of a data URL, decoded where uploads are."""
-    with tempfile.TemporaryFile() as file:
+    with await transcription.call(tempfile.TemporaryFile) as file:
         await transcription.call(lambda: _store(reference, name, file.fileno()))
         try:
             with await transcription.decoded(file.fileno()) as pcm:
