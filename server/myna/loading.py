@@ -7,7 +7,7 @@ import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Any, Literal, TypeVar
@@ -30,13 +30,14 @@ from myna.machine import give_back_freed_memory
 from myna.scheduling.admission import Admission
 from myna.scheduling.casting import check_stand_ins
 from myna.scheduling.diarization import DiarizationService, ListeningJob, ListeningRunner
-from myna.scheduling.resident import About, Loaded, Resident
+from myna.scheduling.resident import About, Loaded, Resident, Standing
 from myna.scheduling.residents import Residents, Shelf
 from myna.scheduling.speaking import PieceJob, PieceRunner, SpeechService
 from myna.scheduling.transcription import TranscriptionService
 from myna.scheduling.voices import foreseen, give_stand_ins, meant_by
 from myna.scheduling.workers import Observer, Workers
 from myna.settings import Settings
+from myna.supply import CardSupply
 
 EngineName = Literal["whisper", "piper", "kokoro", "diarizer", "fake"]
 _Engine = TypeVar("_Engine", Transcriber, Synthesizer)
@@ -58,6 +59,15 @@ class PlannedModel:
     """What its card says that it speaks with; empty for a model without a card."""
     stand_ins: Mapping[str, str] = field(default_factory=dict[str, str])
     """OpenAI's voice names, each with the id of one of `voices`."""
+    standing: Standing = "named"
+    supply: CardSupply | None = None
+    """Where its files may have to be fetched or checked first: then `folder` is where they lie, or
+    would."""
+
+    @property
+    def named(self) -> bool:
+        """Whether it is one of the settings `stt` and `tts`."""
+        return self.standing == "named"
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,14 +75,19 @@ class ModelPlan:
     """What to load, and with how many threads."""
 
     stt: tuple[PlannedModel, ...]
-    """The default first."""
+    """The default first; behind those that the settings name, those that may be called up."""
     tts: tuple[PlannedModel, ...]
-    """The default first."""
+    """The same."""
     threads: int
     """CPU threads for all engines together."""
     diarize: PlannedModel | None = None
     without_speakers: str = "it was started with --diarize none"
     """Why nothing is planned that tells speakers apart."""
+
+    @property
+    def named(self) -> tuple[PlannedModel, ...]:
+        """Those of the settings `stt` and `tts`."""
+        return tuple(model for model in (*self.stt, *self.tts) if model.named)
 
     @property
     def front_threads(self) -> int:
@@ -99,7 +114,7 @@ class Loader:
         self._threads = threads
 
     def load(self) -> Residents:
-        """Load and warm every model; blocks.
+        """Load and warm every model that the settings name; blocks.
 
         Raises:
             ValueError: the setting `voices` has what is not there.
@@ -107,10 +122,10 @@ class Loader:
         """
         residents = self.prepare()
         try:
-            for resident in residents.stt.residents:
-                resident.hold(resident.build())
-            for resident in residents.tts.residents:
-                resident.hold(resident.build())
+            for listener in residents.stt.named:
+                listener.hold(listener.build())
+            for speaker in residents.tts.named:
+                speaker.hold(speaker.build())
             check_stand_ins(residents.tts.residents, self._settings.voices)
         except BaseException:
             residents.close()
@@ -129,9 +144,10 @@ class Loader:
         tts = tuple(
             self._resident(model, partial(self._speaker, model)) for model in self._plan.tts
         )
+        meanings = speech_names([speaker for speaker in tts if speaker.standing == "named"])
         return Residents(
             Shelf("transcription", stt, STT_NAMES, self._admission(stt)),
-            Shelf("speech", tts, TTS_NAMES, self._admission(tts), speech_names(tts)),
+            Shelf("speech", tts, TTS_NAMES, self._admission(tts), meanings),
             decoder.close,
             self._diarization(),
             self._plan.without_speakers,
@@ -190,23 +206,28 @@ class Loader:
     def _resident(
         self, model: PlannedModel, build: Callable[[], Loaded[_Service]]
     ) -> Resident[_Service]:
-        real = model.engine != "fake"
+        here = model.engine != "fake" and model.folder.is_dir()
+        size_bytes = _size_bytes(model.folder) if here else 0
         about = About(
             model.id,
             model.aliases,
             model.engine,
-            created=int(model.folder.stat().st_mtime) if real else 0,
-            size_bytes=_size_bytes(model.folder) if real else 0,
-            pinned=bool({"all", model.id, *model.aliases} & set(self._settings.pinned)),
+            created=int(model.folder.stat().st_mtime) if here else 0,
+            size_bytes=model.supply.size_bytes if model.supply is not None else size_bytes,
+            pinned=model.named
+            and bool({"all", model.id, *model.aliases} & set(self._settings.pinned)),
             voices=model.voices,
             stand_ins=foreseen(model.stand_ins, model.voices)
             | foreseen(self._settings.voices, model.voices),
+            standing=model.standing,
+            supply=model.supply,
         )
         return Resident(about, build)
 
     def _transcriber(
         self, model: PlannedModel, decoder: Decoder, speech: Callable[[], SpeechProbabilities]
     ) -> Loaded[TranscriptionService]:
+        model = _located(model)
         engine = _timed(model, lambda: self._build_transcriber(model))
         workers = Workers[WindowJob, WindowResult](
             engine,
@@ -224,6 +245,7 @@ class Loader:
         return Loaded(service, _closing(workers.close, engine.close))
 
     def _speaker(self, model: PlannedModel) -> Loaded[SpeechService]:
+        model = _located(model)
         engine = _timed(model, lambda: self._build_synthesizer(model))
         # What the fake engine says is heard again as it was written, and its voices are told apart
         # by their loudness.
@@ -348,6 +370,11 @@ def _closing(*closers: Callable[[], None]) -> Callable[[], None]:
         give_back_freed_memory()
 
     return close
+
+
+def _located(model: PlannedModel) -> PlannedModel:
+    """The model with the folder that its files are in by now."""
+    return model if model.supply is None else replace(model, folder=model.supply.folder())
 
 
 def _size_bytes(folder: Path) -> int:

@@ -83,9 +83,10 @@ MAY_IMPORT: dict[str, set[str]] = {
     },
     "telemetry": {"api.responses", "errors", "scheduling", "stages"},
     # The top: what puts the parts together, and what starts that.
-    "loading": PARTS | {"machine"},
+    "supply": {"errors", "store"},
+    "loading": PARTS | {"machine", "supply"},
     "lifecycle": PARTS | {"loading", "machine", "quiet"},
-    "planning": PARTS | {"loading"},
+    "planning": PARTS | {"loading", "supply"},
     "app": PARTS | {"lifecycle", "loading"},
     "playing": {"errors"},
     "local": PARTS | {"loading", "machine", "planning", "playing"},
