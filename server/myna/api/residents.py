@@ -53,7 +53,7 @@ def _asked(request: Request, model: str) -> tuple[Context, AnyResident]:
     shared = context(request)
     resident = shared.loaded().find_known(model)
     if resident is None:
-        raise ModelNotFound(model)
+        raise ModelNotFound(model)  # also for what tells speakers apart: it has a setting
     if shared.keyring.admin is None:
         raise MethodNotAllowed(
             f"The model `{model}` belongs to this server; to load and unload models while it runs, "
