@@ -8,14 +8,13 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, field, replace
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
 from myna.api.names import FAST_TTS_NAMES, STT_NAMES, TTS_NAMES
 from myna.audio.decode import DecodeLimits, Decoder
 from myna.audio.joints import Piece
-from myna.audio.vad import SpeechDetector, VadModel
 from myna.audio.windows import Loudness, SpeechProbabilities
 from myna.engines.contract import (
     Diarizer,
@@ -136,9 +135,8 @@ class Loader:
         """All models, none of them in memory yet, and what they share; blocks."""
         decoder = Decoder(self._limits())
         decoder.start()
-        speech = self._speech()
         stt = tuple(
-            self._resident(model, partial(self._transcriber, model, decoder, speech))
+            self._resident(model, partial(self._transcriber, model, decoder))
             for model in self._plan.stt
         )
         tts = tuple(
@@ -197,9 +195,13 @@ class Loader:
             memory_bytes=self._settings.decoder_memory_bytes,
         )
 
+    @cached_property
     def _speech(self) -> Callable[[], SpeechProbabilities]:
+        """What finds speech, for all transcribers: loaded with the first that is a real one."""
         if not self._settings.vad:
             return Loudness
+        from myna.audio.vad import SpeechDetector, VadModel  # noqa: PLC0415 - brings onnxruntime
+
         model = VadModel()
         return lambda: SpeechDetector(model)
 
@@ -224,9 +226,7 @@ class Loader:
         )
         return Resident(about, build)
 
-    def _transcriber(
-        self, model: PlannedModel, decoder: Decoder, speech: Callable[[], SpeechProbabilities]
-    ) -> Loaded[TranscriptionService]:
+    def _transcriber(self, model: PlannedModel, decoder: Decoder) -> Loaded[TranscriptionService]:
         model = _located(model)
         engine = _timed(model, lambda: self._build_transcriber(model))
         workers = Workers[WindowJob, WindowResult](
@@ -240,7 +240,7 @@ class Loader:
             shares=self._shares,
         )
         workers.start()
-        found = Loudness if model.engine == "fake" else speech
+        found = Loudness if model.engine == "fake" else self._speech
         service = TranscriptionService(engine, workers, decoder, found, self._threads)
         return Loaded(service, _closing(workers.close, engine.close))
 

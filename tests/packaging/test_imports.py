@@ -192,6 +192,7 @@ def test_fake_engines_load_no_library_of_a_real_one() -> None:
         "faster_whisper",
         "huggingface_hub",
         "kokoro_onnx",
+        "onnxruntime",
         "piper",
         "tokenizers",
     }
