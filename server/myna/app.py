@@ -39,7 +39,8 @@ from myna.api.spool import Spool
 from myna.auth import Keyring, sent_key
 from myna.errors import BadRequest, MethodNotAllowed, MynaError, NotFound, Unauthorized
 from myna.lifecycle import living
-from myna.loading import Loader, ModelPlan
+from myna.loading import Loader
+from myna.plan import ModelPlan
 from myna.playground import Playground, is_page
 from myna.realtime.sessions import Sessions
 from myna.realtime.tokens import ClientSecrets

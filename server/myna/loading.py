@@ -7,91 +7,33 @@ import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor
-from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Any, TypeVar
 
 from myna.api.names import FAST_TTS_NAMES, STT_NAMES, TTS_NAMES
 from myna.audio.decode import DecodeLimits, Decoder
-from myna.audio.joints import Piece
 from myna.audio.windows import Loudness, SpeechProbabilities
-from myna.engines.contract import (
-    Diarizer,
-    Synthesizer,
-    Transcriber,
-    Voice,
-    WindowJob,
-    WindowResult,
-)
-from myna.engines.devices import Device, DeviceChoice, choose_device
+from myna.building import build_diarizer, build_synthesizer, build_transcriber
+from myna.engines.contract import Synthesizer, Transcriber, WindowJob, WindowResult
 from myna.machine import give_back_freed_memory
+from myna.plan import ModelPlan, PlannedModel
 from myna.scheduling.admission import Admission
 from myna.scheduling.casting import check_stand_ins
 from myna.scheduling.diarization import DiarizationService, ListeningJob, ListeningRunner
-from myna.scheduling.resident import About, Loaded, Resident, Standing
+from myna.scheduling.pieces import Made, PieceJob, PieceRunner
+from myna.scheduling.resident import About, Loaded, Resident
 from myna.scheduling.residents import Residents, Shelf
-from myna.scheduling.speaking import PieceJob, PieceRunner, SpeechService
+from myna.scheduling.speaking import SpeechService
 from myna.scheduling.transcription import TranscriptionService
 from myna.scheduling.voices import foreseen, give_stand_ins, meant_by
 from myna.scheduling.workers import Observer, Workers
 from myna.settings import Settings
-from myna.supply import CardSupply
 
-EngineName = Literal["whisper", "piper", "kokoro", "diarizer", "fake"]
 _Engine = TypeVar("_Engine", Transcriber, Synthesizer)
 _Service = TypeVar("_Service", TranscriptionService, SpeechService)
 
 _log = logging.getLogger("myna.loading")
-
-
-@dataclass(frozen=True, slots=True)
-class PlannedModel:
-    """A model whose files are in place."""
-
-    id: str
-    engine: EngineName
-    folder: Path
-    """Unused by the fake engine."""
-    aliases: tuple[str, ...] = ()
-    voices: tuple[Voice, ...] = ()
-    """What its card says that it speaks with; empty for a model without a card."""
-    stand_ins: Mapping[str, str] = field(default_factory=dict[str, str])
-    """OpenAI's voice names, each with the id of one of `voices`."""
-    standing: Standing = "named"
-    supply: CardSupply | None = None
-    """Where its files may have to be fetched or checked first: then `folder` is where they lie, or
-    would."""
-
-    @property
-    def named(self) -> bool:
-        """Whether it is one of the settings `stt` and `tts`."""
-        return self.standing == "named"
-
-
-@dataclass(frozen=True, slots=True)
-class ModelPlan:
-    """What to load, and with how many threads."""
-
-    stt: tuple[PlannedModel, ...]
-    """The default first; behind those that the settings name, those that may be called up."""
-    tts: tuple[PlannedModel, ...]
-    """The same."""
-    threads: int
-    """CPU threads for all engines together."""
-    diarize: PlannedModel | None = None
-    without_speakers: str = "it was started with --diarize none"
-    """Why nothing is planned that tells speakers apart."""
-
-    @property
-    def named(self) -> tuple[PlannedModel, ...]:
-        """Those of the settings `stt` and `tts`."""
-        return tuple(model for model in (*self.stt, *self.tts) if model.named)
-
-    @property
-    def front_threads(self) -> int:
-        """Threads for decoding, voice activity, features and encoding of requests."""
-        return 2 * self.threads + 4
 
 
 class Loader:
@@ -156,7 +98,7 @@ class Loader:
         takes a small part of what a transcription does and runs beside one."""
         if self._plan.diarize is None:
             return None
-        engine = self._build_diarizer(self._plan.diarize)
+        engine = build_diarizer(self._plan.diarize)
         threads = max(1, self._plan.threads // 2)
         workers = Workers[ListeningJob, Any](
             ListeningRunner(),
@@ -175,7 +117,7 @@ class Loader:
     ) -> Admission:
         """One bound for all models of a task: they share the machine."""
 
-        def workers() -> list[Workers[WindowJob, WindowResult] | Workers[PieceJob, Piece]]:
+        def workers() -> list[Workers[WindowJob, WindowResult] | Workers[PieceJob, Made]]:
             return [held.service.workers for one in residents if (held := one.held)]
 
         def speed() -> float | None:
@@ -227,8 +169,8 @@ class Loader:
         return Resident(about, build)
 
     def _transcriber(self, model: PlannedModel, decoder: Decoder) -> Loaded[TranscriptionService]:
-        model = _located(model)
-        engine = _timed(model, lambda: self._build_transcriber(model))
+        here, threads = model.located(), self._plan.threads
+        engine = _timed(model, lambda: build_transcriber(here, self._settings, threads))
         workers = Workers[WindowJob, WindowResult](
             engine,
             threads=engine.workers,
@@ -245,13 +187,13 @@ class Loader:
         return Loaded(service, _closing(workers.close, engine.close))
 
     def _speaker(self, model: PlannedModel) -> Loaded[SpeechService]:
-        model = _located(model)
-        engine = _timed(model, lambda: self._build_synthesizer(model))
+        here, threads = model.located(), self._plan.threads
+        engine = _timed(model, lambda: build_synthesizer(here, self._settings, threads))
         # What the fake engine says is heard again as it was written, and its voices are told apart
         # by their loudness.
         fake = model.engine == "fake"
         give_stand_ins(engine, self._settings.voices)
-        workers = Workers[PieceJob, Piece](
+        workers = Workers[PieceJob, Made](
             PieceRunner(engine),
             threads=engine.workers,
             batch_limit=1,
@@ -271,60 +213,6 @@ class Loader:
         close = _closing(workers.close, engine.close)
         return Loaded(service, close, tuple(engine.voices), meant_by(engine))
 
-    def _build_transcriber(self, model: PlannedModel) -> Transcriber:
-        if model.engine == "fake":
-            from myna.engines.fake import FakeTranscriber  # noqa: PLC0415 - loaded when chosen
-
-            return FakeTranscriber(model.id)
-        from myna.engines.whisper import WhisperTranscriber  # noqa: PLC0415 - loaded when chosen
-        from myna.engines.whisper.windowing import Sizing  # noqa: PLC0415 - loaded when chosen
-
-        return WhisperTranscriber(
-            model.folder,
-            model.id,
-            device=self._settings.device,
-            compute_type=self._settings.compute_type,
-            cores=self._plan.threads,
-            batch_limit=self._settings.batch_size,
-            sizing=Sizing(enabled=self._settings.right_size),
-        )
-
-    def _build_diarizer(self, model: PlannedModel) -> Diarizer:
-        if model.engine == "fake":
-            from myna.engines.fake_diarizer import FakeDiarizer  # noqa: PLC0415 - loaded when chosen
-
-            return FakeDiarizer(model.id)
-        from myna.engines.diarizer import SpeakerDiarizer  # noqa: PLC0415 - loaded when chosen
-
-        return SpeakerDiarizer(model.folder, model.id)
-
-    def _build_synthesizer(self, model: PlannedModel) -> Synthesizer:
-        if model.engine == "fake":
-            from myna.engines.fake import FakeSynthesizer  # noqa: PLC0415 - loaded when chosen
-
-            return FakeSynthesizer(model.id)
-        if model.engine == "kokoro":
-            from myna.engines.kokoro import KokoroSynthesizer  # noqa: PLC0415 - loaded when chosen
-
-            return KokoroSynthesizer.load(
-                model.folder,
-                model.id,
-                voices=model.voices,
-                stand_ins=model.stand_ins,
-                device=_onnx_device(self._settings.device),
-                threads=1,
-                workers=self._plan.threads,
-            )
-        from myna.engines.piper import PiperSynthesizer  # noqa: PLC0415 - loaded when chosen
-
-        return PiperSynthesizer.load(
-            model.folder,
-            model.id,
-            device=_onnx_device(self._settings.device),
-            threads=1,
-            workers=self._plan.threads,
-        )
-
 
 def speech_names(
     residents: Sequence[Resident[SpeechService]],
@@ -335,14 +223,6 @@ def speech_names(
     if not {"piper", "kokoro"} <= set(found):
         return {}
     return {name: found["piper" if name in FAST_TTS_NAMES else "kokoro"] for name in TTS_NAMES}
-
-
-def _onnx_device(asked: DeviceChoice) -> Device:
-    """Where ONNX models run: the plain build of onnxruntime has no GPU, and a voice needs none."""
-    import onnxruntime  # noqa: PLC0415 - slow to import, and only needed with an ONNX engine
-
-    gpus = int("CUDAExecutionProvider" in onnxruntime.get_available_providers())
-    return choose_device("cpu" if asked == "cpu" else "auto", gpus)
 
 
 def _timed(model: PlannedModel, build: Callable[[], _Engine]) -> _Engine:
@@ -370,11 +250,6 @@ def _closing(*closers: Callable[[], None]) -> Callable[[], None]:
         give_back_freed_memory()
 
     return close
-
-
-def _located(model: PlannedModel) -> PlannedModel:
-    """The model with the folder that its files are in by now."""
-    return model if model.supply is None else replace(model, folder=model.supply.folder())
 
 
 def _size_bytes(folder: Path) -> int:
