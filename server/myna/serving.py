@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+import signal
 import socket
 import sys
+import threading
 from types import FrameType
 
 import uvicorn
@@ -37,6 +39,8 @@ def run(settings: Settings) -> None:
         OSError: the address is taken or not this machine's.
         SystemExit: the models could not be loaded.
     """
+    if settings.stop_with_stdin:
+        threading.Thread(target=_stop_with_stdin, name="myna-stdin", daemon=True).start()
     configure_logging(settings.log_level, settings.log_format)
     telemetry = Telemetry(exporting() if settings.traces else None)
     listening = _bind(settings.host, settings.port)
@@ -69,6 +73,17 @@ def run(settings: Settings) -> None:
     server.run(sockets=[listening])
     if failures or not server.started:
         sys.exit(1)
+
+
+def _stop_with_stdin() -> None:
+    """Read standard input to its end, and ask this process to stop.
+
+    The kernel closes a pipe whose other end has died, so this needs nothing of whoever had it. In a
+    thread of its own it also sees an end that comes while models are fetched or loaded.
+    """
+    while os.read(0, 4096):
+        pass
+    os.kill(os.getpid(), signal.SIGTERM)
 
 
 def _bind(host: str, port: int) -> socket.socket:
@@ -106,19 +121,21 @@ class _Server(uvicorn.Server):
         if self._loop is None or not self.started:
             super().handle_exit(sig, frame)
         else:
-            self._loop.call_soon_threadsafe(self._stop, sig)
+            self._loop.call_soon_threadsafe(self._stop)
 
-    def _stop(self, sig: int) -> None:
+    def _stop(self) -> None:
         if self._draining is None:
-            self._draining = asyncio.get_running_loop().create_task(self._finish(sig))
+            self._draining = asyncio.get_running_loop().create_task(self._finish())
         else:
             self._drain.hurry()
 
-    async def _finish(self, sig: int) -> None:
+    async def _finish(self) -> None:
         if running := self._drain.running:
             _log.info("stopping: requests that run have %g s: %d", self._drain_s, running)
         dropped = await self._drain.finish(self._drain_s)
         for one in dropped:
             _log.warning("dropped %s", one, extra={"fields": {"request_id": one.id}})
         _log.info("stopping: no request is left, %d dropped", len(dropped))
-        super().handle_exit(sig, None)
+        # Not `handle_exit`, behind which uvicorn raises the signal again: a process that a signal
+        # ends leaves the copies of espeak behind that each phonemizer has in a temporary folder.
+        self.should_exit = True
