@@ -70,15 +70,30 @@ def main() -> None:
 @settings_options
 def serve(config: Path | None, **given: Any) -> None:
     """Fetch what is missing, load the models and serve until stopped."""
-    from myna.serving import run
-
     settings = _settings(config, given)
     try:
-        run(settings)
+        _runner(settings)(settings)
     except KeyboardInterrupt:
         return  # Ctrl-C is how a server is stopped by hand
     except _expected() as error:
         raise click.ClickException(str(error)) from None
+
+
+def _runner(settings: Settings) -> Callable[[Settings], None]:
+    """What serves: this process, or a cluster behind it."""
+    if not settings.cluster:
+        from myna.serving import run
+
+        return run
+    try:
+        from myna.cluster.serving import run
+    except ModuleNotFoundError as missing:
+        if (missing.name or "").split(".")[0] != "ray":
+            raise
+        raise click.ClickException(
+            "--cluster needs Ray, which comes with the extra: pip install 'myna[cluster]'"
+        ) from None
+    return run
 
 
 @main.command()

@@ -1,0 +1,94 @@
+"""The replicas as Ray Serve knows them."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncGenerator, Mapping
+from typing import Any, cast
+
+from ray.exceptions import RayActorError, RayTaskError
+from ray.serve.exceptions import (
+    BackPressureError,
+    DeploymentUnavailableError,
+    ReplicaUnavailableError,
+    RequestCancelledError,
+)
+from ray.serve.handle import DeploymentHandle
+
+from myna.cluster.calls import Batch, Call, ReplicaLost
+from myna.cluster.mailbox import Lines, MailboxLine
+from myna.cluster.tasks import Task
+from myna.errors import EngineFailure, MynaError, Overloaded
+
+_log = logging.getLogger("myna.cluster")
+
+_FULL_RETRY_S = 2.0
+"""When to come back where Ray does not say: a queue that is full is seldom empty in a second."""
+_REPORT_S = 5.0
+"""How long a replica has to tell its metrics."""
+
+
+class RayFleet:
+    """Calls replicas through the handles of their deployments."""
+
+    def __init__(self, handles: Mapping[Task, DeploymentHandle[Any]]) -> None:
+        self._handles = handles
+        self._lines = Lines()
+
+    async def call(self, task: Task, call: Call) -> AsyncGenerator[Batch]:
+        """The answer of the replica that Ray chooses: the less busy of two."""
+        handle = self._handles[task].options(stream=True, method_name="answer")
+        response: Any = handle.remote(call)
+        try:
+            async for batch in response:
+                yield batch
+        except asyncio.CancelledError as error:
+            task_here = asyncio.current_task()
+            if task_here is not None and task_here.cancelling():
+                raise
+            raise ReplicaLost from error  # Ray cancels what a replica leaves behind
+        except Exception as error:
+            raise translated(error) from error
+        finally:
+            response.cancel()
+
+    async def metrics(self) -> Mapping[str, str]:
+        """Of every replica that answers in time."""
+        asked = [handle.broadcast("metrics") for handle in self._handles.values()]
+        answers = await asyncio.gather(
+            *(one.results_async(timeout_s=_REPORT_S, return_exceptions=True) for one in asked),
+            return_exceptions=True,
+        )
+        pages: dict[str, str] = {}
+        for answer in answers:
+            if isinstance(answer, BaseException):
+                _log.warning("no metrics of a deployment: %s", type(answer).__name__)
+                continue
+            pages |= {one[0]: one[1] for one in answer if isinstance(one, tuple)}
+        return pages
+
+    def line(self) -> MailboxLine:
+        """A line for a session."""
+        return self._lines.open()
+
+
+def translated(error: Exception) -> Exception:
+    """What Ray's failures mean: the queue is full, the replica is gone, or the app crashed."""
+    if isinstance(error, BackPressureError):
+        wait_s = error.retry_after_s or _FULL_RETRY_S
+        return Overloaded(
+            "The server is at its limit; send the request again later.", retry_after_s=wait_s
+        )
+    if isinstance(error, DeploymentUnavailableError):
+        return Overloaded("The replicas could not be started.", retry_after_s=10.0)
+    if isinstance(error, RayActorError | ReplicaUnavailableError | RequestCancelledError):
+        return ReplicaLost()
+    if isinstance(error, RayTaskError):
+        cause = cast("object", error.cause)
+        if isinstance(cause, MynaError):
+            return cause
+        if isinstance(cause, RayActorError):
+            return ReplicaLost()
+        return EngineFailure("The server had an error while processing your request.")
+    return error
