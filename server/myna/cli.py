@@ -72,28 +72,21 @@ def serve(config: Path | None, **given: Any) -> None:
     """Fetch what is missing, load the models and serve until stopped."""
     settings = _settings(config, given)
     try:
-        _runner(settings)(settings)
+        if settings.cluster:
+            from myna.cluster.serving import run
+        else:
+            from myna.serving import run
+        run(settings)
     except KeyboardInterrupt:
         return  # Ctrl-C is how a server is stopped by hand
-    except _expected() as error:
-        raise click.ClickException(str(error)) from None
-
-
-def _runner(settings: Settings) -> Callable[[Settings], None]:
-    """What serves: this process, or a cluster behind it."""
-    if not settings.cluster:
-        from myna.serving import run
-
-        return run
-    try:
-        from myna.cluster.serving import run
     except ModuleNotFoundError as missing:
-        if (missing.name or "").split(".")[0] != "ray":
+        if missing.name != "ray":
             raise
         raise click.ClickException(
             "--cluster needs Ray, which comes with the extra: pip install 'myna[cluster]'"
         ) from None
-    return run
+    except _expected() as error:
+        raise click.ClickException(str(error)) from None
 
 
 @main.command()

@@ -85,5 +85,12 @@ class OpenLine(Protocol):
 
 
 def portable(scope: Scope) -> dict[str, Any]:
-    """The part of a scope that can be sent to another process."""
-    return {key: scope[key] for key in _PLAIN if key in scope}
+    """The part of a scope that can be sent to another process.
+
+    Where a page's request comes from, the gateway has dealt with; that of a session, it leaves to
+    the replica.
+    """
+    plain = {key: scope[key] for key in _PLAIN if key in scope}
+    if scope["type"] == "http":
+        plain["headers"] = [pair for pair in scope["headers"] if pair[0] != b"origin"]
+    return plain

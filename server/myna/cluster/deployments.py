@@ -7,6 +7,7 @@ from typing import Any
 
 import ray
 from ray import serve
+from ray.serve.schema import LoggingConfig
 
 from myna.cluster.calls import Batch, Call
 from myna.cluster.replica import Replica
@@ -14,6 +15,9 @@ from myna.cluster.scaling import QueuedAudio
 from myna.cluster.shape import Shape
 from myna.cluster.tasks import DEPLOYMENTS, Task
 from myna.settings import Settings
+
+LOGGING = LoggingConfig(log_level="WARNING", enable_access_log=False)
+"""Of Serve's own; the app's log says what it has done, once."""
 
 
 class Deployed:
@@ -62,7 +66,7 @@ def deployment(settings: Settings, task: Task, shape: Shape) -> Any:
         "name": DEPLOYMENTS[task],
         "max_ongoing_requests": shape.slots,
         "max_queued_requests": settings.max_requests,
-        "ray_actor_options": {"num_cpus": shape.cpus, "num_gpus": shape.gpus},
+        "ray_actor_options": shape.resources,
         "graceful_shutdown_timeout_s": settings.drain_s,
         "health_check_period_s": 5,
     }

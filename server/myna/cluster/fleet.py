@@ -32,7 +32,7 @@ _REPORT_S = 5.0
 class RayFleet:
     """Calls replicas through the handles of their deployments."""
 
-    def __init__(self, handles: Mapping[Task, DeploymentHandle[Any]]) -> None:
+    def __init__(self, handles: Mapping[Task, DeploymentHandle]) -> None:
         self._handles = handles
         self._lines = Lines()
 
@@ -82,13 +82,9 @@ def translated(error: Exception) -> Exception:
         )
     if isinstance(error, DeploymentUnavailableError):
         return Overloaded("The replicas could not be started.", retry_after_s=10.0)
-    if isinstance(error, RayActorError | ReplicaUnavailableError | RequestCancelledError):
+    cause = cast("object", error.cause) if isinstance(error, RayTaskError) else error
+    if isinstance(cause, RayActorError | ReplicaUnavailableError | RequestCancelledError):
         return ReplicaLost()
-    if isinstance(error, RayTaskError):
-        cause = cast("object", error.cause)
-        if isinstance(cause, MynaError):
-            return cause
-        if isinstance(cause, RayActorError):
-            return ReplicaLost()
-        return EngineFailure("The server had an error while processing your request.")
-    return error
+    if isinstance(cause, MynaError):
+        return cause
+    return EngineFailure("The server had an error while processing your request.")

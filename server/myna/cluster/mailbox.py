@@ -10,7 +10,7 @@ import asyncio
 import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any, cast
+from typing import cast
 
 import ray
 from starlette.types import Message
@@ -70,7 +70,7 @@ class Mailbox:
 class MailboxLine:
     """A line through the mailbox; either end of it."""
 
-    def __init__(self, mailbox: Any, name: str) -> None:
+    def __init__(self, mailbox: ray.ActorHandle, name: str) -> None:
         self._mailbox = mailbox
         self._name = name
 
@@ -99,11 +99,10 @@ class Lines:
     """Opens lines; the mailbox is there from the first one on."""
 
     def __init__(self) -> None:
-        self._mailbox: Any = None
+        self._mailbox: ray.ActorHandle | None = None
 
     def open(self) -> MailboxLine:
         """A new one."""
         if self._mailbox is None:
-            actor: Any = ray.remote(num_cpus=0, max_concurrency=_MOST_LINES)(Mailbox)
-            self._mailbox = actor.remote()
+            self._mailbox = ray.remote(num_cpus=0, max_concurrency=_MOST_LINES)(Mailbox).remote()
         return MailboxLine(self._mailbox, secrets.token_hex(8))

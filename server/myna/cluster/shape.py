@@ -24,6 +24,12 @@ class Shape:
     slots: int
     """Requests and sessions that a replica works on at once."""
 
+    @property
+    def resources(self) -> dict[str, float]:
+        """Ray's `ray_actor_options`."""
+        gpus = {"num_gpus": self.gpus} if self.gpus else {}
+        return {"num_cpus": self.cpus, **gpus}
+
 
 def shape_of(settings: Settings, task: Task, cpus: float) -> Shape:
     """What the settings say of a deployment; each replica takes `cpus`."""

@@ -32,8 +32,10 @@ def tasks_of(settings: Settings) -> tuple[Task, ...]:
     """The deployments that have something to do, never none.
 
     Raises:
-        ValueError: there is no model at all.
+        ValueError: there is no model at all, or the settings want what only one server can do.
     """
+    if settings.testing:
+        raise ValueError("testing works on a single server only: leave --cluster out")
     found: list[Task] = []
     if settings.stt:
         found.append("stt")
