@@ -192,17 +192,18 @@ def _raw(value):
 
 @pytest.fixture(scope="session")
 def launch(tmp_path_factory):
-    """Start a server: a name, flags, and by keyword `env`, and `secrets` its log must not hold."""
+    """Start a server: a name, flags, and by keyword `env`, `secrets` that its log must not hold,
+    and how long it may take."""
     running = []
 
-    def start(name, *flags, env=None, secrets=()):
+    def start(name, *flags, env=None, secrets=(), limit_s=START_S):
         folder = tmp_path_factory.mktemp(name)
         folders = ["--offline", "--weights-dir", str(ROOT / "models" / "weights")]
         folders += ["--voices-dir", str(folder / "voices")]
         process = ServerProcess([*folders, *flags], folder / "log", env)
         running.append((process, secrets))
         try:
-            process.wait_until_ready(START_S)
+            process.wait_until_ready(limit_s)
         except ServerFailed as failed:
             pytest.fail(
                 f"the server {name!r} did not start; if weights are missing, fetch them with "

@@ -60,12 +60,13 @@ class Deployed:
             await self._replica.stop()
 
 
-def deployment(settings: Settings, task: Task, shape: Shape) -> Any:
+def deployment(settings: Settings, task: Task, shape: Shape) -> serve.Application:
     """The deployment of a task, bound to its settings, for `serve.run`."""
     options: dict[str, Any] = {
         "name": DEPLOYMENTS[task],
         "max_ongoing_requests": shape.slots,
         "max_queued_requests": settings.max_requests,
+        "logging_config": LOGGING,
         "ray_actor_options": shape.resources,
         "graceful_shutdown_timeout_s": settings.drain_s,
         "health_check_period_s": 5,

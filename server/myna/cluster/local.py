@@ -35,28 +35,33 @@ class Cluster:
         self._settings = settings
         self._shapes = shapes
 
+        self._address = os.environ.get("RAY_ADDRESS")
+        """Of a Ray that runs; without it there will be one of our own."""
+
     def start(self) -> None:
-        """Start a Ray that only this machine can reach, or join that which RAY_ADDRESS names."""
+        """Start a Ray that only this machine can reach, or join the one that runs."""
         logging.getLogger("ray").setLevel(logging.WARNING)
-        address = os.environ.get("RAY_ADDRESS")
         own: dict[str, Any] = {}
-        if address is None:
+        if self._address is None:
             own = {
                 "num_cpus": processors(self._shapes),
                 "object_store_memory": _STORE_BYTES,
                 "include_dashboard": False,
                 "_node_ip_address": "127.0.0.1",
             }
-        ray.init(address or "local", namespace="myna", configure_logging=False, **own)
+        ray.init(self._address or "local", namespace="myna", configure_logging=False, **own)
         serve.start(proxy_location=ProxyLocation.Disabled, logging_config=LOGGING)
         # Serve has set its own meanwhile.
         logging.getLogger("ray.serve").setLevel(logging.WARNING)
 
     def stop(self) -> None:
-        """End the replicas, and the Ray if it is ours."""
-        if ray.is_initialized():
-            serve.shutdown()
-            ray.shutdown()
+        """End the replicas, and with them the Ray if it is ours."""
+        if not ray.is_initialized():
+            return
+        if self._address is not None:
+            for task in self._shapes:
+                serve.delete(DEPLOYMENTS[task])
+        ray.shutdown()
 
     @asynccontextmanager
     async def living(

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import signal
+import sys
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 
@@ -55,6 +57,8 @@ def run(settings: Settings) -> None:
     app, gateway = front(settings, tasks, listener.drain, lifespan)
     try:
         cluster.start()
+        # The signal comes once more behind the drain, when the cluster has to be stopped yet.
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
         listener.run(app)
     finally:
         cluster.stop()

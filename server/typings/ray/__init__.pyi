@@ -15,9 +15,7 @@ class ActorClass:
 class RuntimeContext:
     def get_assigned_resources(self) -> Mapping[str, float]: ...
 
-def remote(
-    *, num_cpus: float, max_concurrency: int
-) -> Callable[[type[object]], ActorClass]: ...
+def remote(*, num_cpus: float, max_concurrency: int) -> Callable[[type[object]], ActorClass]: ...
 def init(
     address: str | None = None,
     *,

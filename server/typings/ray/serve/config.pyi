@@ -1,4 +1,4 @@
-from enum import Enum
+from enum import StrEnum
 
-class ProxyLocation(str, Enum):
+class ProxyLocation(StrEnum):
     Disabled = ...
