@@ -37,7 +37,7 @@ TEXTS = (
         f"docs/{name}.md"
         for name in (
             *("api", "models", "voices", "speech", "realtime", "diarization"),
-            *("deployment", "metrics", "kubernetes", "scaling"),
+            *("deployment", "metrics", "kubernetes", "cluster", "scaling"),
             *("testing", "playground"),
         )
     ),

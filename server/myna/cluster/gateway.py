@@ -19,8 +19,8 @@ from myna.cluster.calls import Call, Fleet, ReplicaLost, portable
 from myna.cluster.readiness import readiness
 from myna.cluster.relay import LOST, BrokenOff, Relay, begun, nobody_left
 from myna.cluster.reports import merged
-from myna.cluster.tasks import Task, task_of
-from myna.errors import ClientGone, MynaError, Overloaded
+from myna.cluster.tasks import Task, only_one_server, task_of
+from myna.errors import ClientGone, MynaError, NotImplementedHere, Overloaded
 from myna.gate import is_open
 
 _BROKEN_OFF: Message = {"type": "websocket.close", "code": 1012, "reason": "replica lost"}
@@ -69,6 +69,9 @@ class Gateway:
             return
         if not is_open(scope):
             self._keyring.admit(request.headers)  # before anything is read; replicas ask again
+        refusal = only_one_server(scope["method"], path)
+        if refusal is not None:
+            raise NotImplementedHere(refusal)
         fleet = self._ready_fleet()
         body = await self._body(request)
         if path == "/ready":

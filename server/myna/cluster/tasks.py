@@ -56,6 +56,22 @@ def repeatable(method: str, path: str) -> bool:
     return method in {"GET", "HEAD", "OPTIONS"} or not changes
 
 
+def only_one_server(method: str, path: str) -> str | None:
+    """Why a request makes no sense where there are many replicas; None where it does."""
+    parts = path.strip("/").split("/")
+    if method == "POST" and {"client_secrets", "transcription_sessions"}.intersection(parts):
+        return (
+            "Client secrets are kept by one server, and this is a cluster; open sessions with an "
+            "API key."
+        )
+    if "residents" in parts or (method in {"POST", "DELETE"} and "models" in parts):
+        return (
+            "This is a cluster, each replica of which loads its own models; /ready names them, "
+            "and /metrics has their memory."
+        )
+    return None
+
+
 def narrowed(settings: Settings, plan: ModelPlan, task: Task) -> Settings:
     """The settings of a replica: it knows every model by name, so that answers are those of a
     single server, and loads those of its task."""

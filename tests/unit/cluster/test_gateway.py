@@ -260,6 +260,16 @@ def test_a_page_of_another_origin_hears_what_the_gateway_says_and_what_a_replica
     asyncio.run(run())
 
 
+def test_what_only_one_server_can_do_says_so(cluster):
+    async def run():
+        async with cluster() as (client, fleet):
+            response = await client.post("/v1/realtime/client_secrets", json={})
+            assert "open sessions with an API key" in refused(response, 501)["message"]
+            assert fleet.calls == []
+
+    asyncio.run(run())
+
+
 def test_a_request_for_the_other_task_is_told_what_one_server_would_say(cluster):
     async def run():
         async with cluster() as (client, _):

@@ -3,7 +3,7 @@
 import pytest
 
 from myna.app import PREFIXES
-from myna.cluster.tasks import narrowed, repeatable, task_of, tasks_of
+from myna.cluster.tasks import narrowed, only_one_server, repeatable, task_of, tasks_of
 from myna.loading import ModelPlan, PlannedModel
 from myna.settings import Settings
 
@@ -61,6 +61,28 @@ def test_a_server_for_tests_is_no_cluster():
 )
 def test_only_what_changes_nothing_is_sent_a_second_time(method, path, may):
     assert repeatable(method, path) is may
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("POST", "/v1/realtime/client_secrets"),
+        ("POST", "/realtime/transcription_sessions"),
+        ("GET", "/v1/residents"),
+        ("POST", "/v1/models/Systran/faster-whisper-base"),
+        ("DELETE", "/v1/models/whisper-base"),
+    ],
+)
+def test_what_one_replica_would_keep_for_itself_is_refused(method, path):
+    assert "cluster" in only_one_server(method, path)
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [("GET", "/v1/models"), ("GET", "/v1/models/whisper-base"), ("POST", "/v1/audio/speech")],
+)
+def test_what_every_replica_can_do_is_not(method, path):
+    assert only_one_server(method, path) is None
 
 
 @pytest.fixture
