@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import AsyncGenerator, Mapping
-from typing import Any, cast
+from contextlib import suppress
+from typing import cast
 
-from ray.exceptions import RayActorError, RayTaskError
+from ray.exceptions import RayActorError, RayError, RayTaskError
 from ray.serve.exceptions import (
     BackPressureError,
     DeploymentUnavailableError,
+    RayServeException,
     ReplicaUnavailableError,
     RequestCancelledError,
 )
@@ -39,19 +41,25 @@ class RayFleet:
     async def call(self, task: Task, call: Call) -> AsyncGenerator[Batch]:
         """The answer of the replica that Ray chooses: the less busy of two."""
         handle = self._handles[task].options(stream=True, method_name="answer")
-        response: Any = handle.remote(call)
+        response = handle.remote(call)
+        wanted = True
         try:
             async for batch in response:
                 yield batch
+            wanted = False
         except asyncio.CancelledError as error:
-            task_here = asyncio.current_task()
-            if task_here is not None and task_here.cancelling():
+            here = asyncio.current_task()
+            if here is not None and here.cancelling():
                 raise
+            wanted = False
             raise ReplicaLost from error  # Ray cancels what a replica leaves behind
         except Exception as error:
+            wanted = False
             raise translated(error) from error
         finally:
-            response.cancel()
+            if wanted:
+                with suppress(RayServeException, RayError):  # of one that has failed meanwhile
+                    response.cancel()
 
     async def metrics(self) -> Mapping[str, str]:
         """Of every replica that answers in time."""
