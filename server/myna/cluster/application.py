@@ -6,6 +6,7 @@ deployment themselves.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -28,6 +29,8 @@ GATEWAY = "Gateway"
 _SLOTS = 1000
 """Requests that one gateway has at once; it holds what they upload, and waits."""
 _CPUS = 0.5
+_NAME = re.compile(r"[\w.:-]{1,128}", re.ASCII)
+"""What a request may be called."""
 
 
 def build(args: Mapping[str, Any]) -> serve.Application:
@@ -84,7 +87,8 @@ class NamedByProxy:
             await self._app(scope, receive, send)
             return
         name = Headers(scope=scope).get("x-request-id")
-        if name:
+        # The proxy takes what the client calls it, which then stands in logs.
+        if name and _NAME.fullmatch(name):
             scope.setdefault("state", {})["request_id"] = name
 
         async def unnamed(message: Message) -> None:

@@ -63,13 +63,13 @@ class Gateway:
 
     async def _request(self, scope: Scope, receive: Receive, send: Send) -> None:
         request = Request(scope, receive)
-        path = scope["path"].removeprefix("/v1")
+        path = scope["path"].removeprefix("/v1") if scope["method"] in {"GET", "HEAD"} else None
         if path == "/health":
             await json_response({"status": "ok", "version": __version__})(scope, receive, send)
             return
         if not is_open(scope):
             self._keyring.admit(request.headers)  # before anything is read; replicas ask again
-        refusal = only_one_server(scope["method"], path)
+        refusal = only_one_server(scope["method"], scope["path"])
         if refusal is not None:
             raise NotImplementedHere(refusal)
         fleet = self._ready_fleet()
@@ -84,7 +84,7 @@ class Gateway:
             await answer(scope, receive, send)
         else:
             call = Call(portable(scope), body, record(request).id)
-            relay = Relay(fleet, task_of(path, self._tasks), call, self._wait_s)
+            relay = Relay(fleet, task_of(scope["path"], self._tasks), call, self._wait_s)
             try:
                 await unless_gone(request, relay.run(send))
             except BrokenOff:

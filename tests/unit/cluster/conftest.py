@@ -1,4 +1,4 @@
-"""Replicas without Ray: the same apps, on the same event loop as the gateway."""
+"""Replicas without Ray: the same app, on the same event loop as the gateway."""
 
 from __future__ import annotations
 
@@ -10,23 +10,24 @@ import pytest
 from myna.app import create_app
 from myna.cluster.front import front
 from myna.cluster.hosting import answer
-from myna.cluster.tasks import narrowed, tasks_of
+from myna.cluster.tasks import tasks_of
 from myna.planning import plan
 from myna.settings import Settings
 
 
 class NearFleet:
-    """Replicas within reach; `troubles` are generators that take their place, one a call."""
+    """Replicas within reach, all of them one app; `troubles` are generators that take their place,
+    one a call."""
 
-    def __init__(self, apps):
-        self.apps = apps
+    def __init__(self, app):
+        self.app = app
         self.troubles = []
         self.calls = []
 
     def call(self, task, call):
         self.calls.append((task, call))
         trouble = self.troubles.pop(0) if self.troubles else None
-        return answer(self.apps[task], call) if trouble is None else trouble()
+        return answer(self.app, call) if trouble is None else trouble()
 
     async def metrics(self):
         return {"stt": "# TYPE x gauge\nx 1.0\n", "tts": "# TYPE x gauge\nx 2.0\n"}
@@ -37,7 +38,7 @@ class NearFleet:
 
 @pytest.fixture
 def cluster(tmp_path):
-    """`async with cluster(**settings) as (client, fleet)`: a gateway and one replica each."""
+    """`async with cluster(**settings) as (client, fleet)`: a gateway and what is behind it."""
 
     @asynccontextmanager
     async def running(**given):
@@ -45,12 +46,10 @@ def cluster(tmp_path):
         settings = Settings(**(usual | given))
         planned = plan(settings)
         async with AsyncExitStack() as stack:
-            apps = {}
-            for task in tasks_of(settings):
-                app = apps[task] = create_app(narrowed(settings, planned, task), planned)
-                await stack.enter_async_context(app.router.lifespan_context(app))
+            replica = create_app(settings, planned)
+            await stack.enter_async_context(replica.router.lifespan_context(replica))
             app, gateway = front(settings, tasks_of(settings))
-            gateway.fleet = NearFleet(apps)
+            gateway.fleet = NearFleet(replica)
             transport = httpx.ASGITransport(app, raise_app_exceptions=False)
             client = await stack.enter_async_context(
                 httpx.AsyncClient(transport=transport, base_url="http://myna")
