@@ -14,7 +14,6 @@ from typing import Any, Literal, TypeVar
 
 from myna.api.names import FAST_TTS_NAMES, STT_NAMES, TTS_NAMES
 from myna.audio.decode import DecodeLimits, Decoder
-from myna.audio.joints import Piece
 from myna.audio.vad import SpeechDetector, VadModel
 from myna.audio.windows import Loudness, SpeechProbabilities
 from myna.engines.contract import (
@@ -30,9 +29,10 @@ from myna.machine import give_back_freed_memory
 from myna.scheduling.admission import Admission
 from myna.scheduling.casting import check_stand_ins
 from myna.scheduling.diarization import DiarizationService, ListeningJob, ListeningRunner
+from myna.scheduling.pieces import Made, PieceJob, PieceRunner
 from myna.scheduling.resident import About, Loaded, Resident
 from myna.scheduling.residents import Residents, Shelf
-from myna.scheduling.speaking import PieceJob, PieceRunner, SpeechService
+from myna.scheduling.speaking import SpeechService
 from myna.scheduling.transcription import TranscriptionService
 from myna.scheduling.voices import foreseen, give_stand_ins, meant_by
 from myna.scheduling.workers import Observer, Workers
@@ -161,7 +161,7 @@ class Loader:
     ) -> Admission:
         """One bound for all models of a task: they share the machine."""
 
-        def workers() -> list[Workers[WindowJob, WindowResult] | Workers[PieceJob, Piece]]:
+        def workers() -> list[Workers[WindowJob, WindowResult] | Workers[PieceJob, Made]]:
             return [held.service.workers for one in residents if (held := one.held)]
 
         def speed() -> float | None:
@@ -229,7 +229,7 @@ class Loader:
         # by their loudness.
         fake = model.engine == "fake"
         give_stand_ins(engine, self._settings.voices)
-        workers = Workers[PieceJob, Piece](
+        workers = Workers[PieceJob, Made](
             PieceRunner(engine),
             threads=engine.workers,
             batch_limit=1,

@@ -21,8 +21,8 @@ from myna.loading import Loader
 from myna.machine import keep_freed_memory
 from myna.planning import plan
 from myna.playing import player, playing
+from myna.scheduling.pieces import Utterance
 from myna.scheduling.residents import Residents
-from myna.scheduling.speaking import Utterance
 from myna.scheduling.transcription import TranscriptionService
 from myna.scheduling.voices import voice_named
 from myna.settings import Settings

@@ -22,8 +22,8 @@ from myna.engines.kokoro import KokoroSynthesizer
 from myna.errors import BadRequest
 from myna.loading import Loader
 from myna.planning import plan
+from myna.scheduling.pieces import Utterance
 from myna.scheduling.residents import Residents
-from myna.scheduling.speaking import Utterance
 from myna.scheduling.voices import voice_named
 from myna.settings import Settings
 

@@ -20,7 +20,7 @@ from myna.realtime.configuration import Configuration
 from myna.realtime.connection import Connection
 from myna.realtime.habits import Habits
 from myna.realtime.session import Session
-from myna.scheduling.speaking import Utterance
+from myna.scheduling.pieces import Utterance
 from myna.scheduling.voices import voice_named
 
 pytestmark = pytest.mark.models

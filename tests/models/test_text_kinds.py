@@ -18,8 +18,8 @@ from myna.audio.windows import Cutting
 from myna.engines.contract import DecodingOptions
 from myna.loading import Loader
 from myna.planning import plan
+from myna.scheduling.pieces import Utterance
 from myna.scheduling.residents import Residents
-from myna.scheduling.speaking import Utterance
 from myna.scheduling.voices import voice_named
 from myna.settings import Settings
 

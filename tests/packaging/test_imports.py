@@ -17,6 +17,7 @@ PACKAGE = Path(myna.__file__).parent
 
 ENGINE = {"engines.contract", "engines.devices", "audio", "text.transcript", "errors", "stages"}
 SPEAKING = {"engines.espeak_text", "engines.sessions", "engines.word_times"}
+
 PARTS = {
     "accounts",
     "api",

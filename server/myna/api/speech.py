@@ -30,7 +30,8 @@ from myna.audio.codecs import (
 )
 from myna.engines.contract import OPENAI_VOICES
 from myna.errors import BadRequest, ClientGone, MynaError, PayloadTooLarge, envelope
-from myna.scheduling.speaking import Spoken, Utterance
+from myna.scheduling.pieces import Utterance
+from myna.scheduling.speaking import Spoken
 from myna.stages import Record
 from myna.text.manner import manner_of
 from myna.text.sentences import speakable

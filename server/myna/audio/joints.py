@@ -17,7 +17,9 @@ from numpy.typing import NDArray
 from myna.engines.contract import Ending, Samples, Stretch
 from myna.text.transcript import Word
 
-PAUSES_S: Mapping[Ending, float] = MappingProxyType({"sentence": 0.3, "clause": 0.08, "word": 0.0})
+PAUSES_S: Mapping[Ending, float] = MappingProxyType(
+    {"sentence": 0.3, "clause": 0.08, "word": 0.0, "open": 0.0}
+)
 """Silence after a stretch at speed 1, beside what is left at its edges: speakers take about 0.4 s
 between sentences."""
 
@@ -50,20 +52,52 @@ def joined(
 ) -> Piece:
     """The stretches one after the other, each without the silence around it and with the pause that
     its ending asks for: PAUSES_S, shorter as `speed` is faster, and `pauses` times as long."""
-    blocks: list[Samples] = []
-    words: list[Word] = []
-    at = 0
-    for stretch in stretches:
-        levels = _levels_db(stretch.samples, rate_hz)
-        begin, end = _bounds(levels, len(stretch.samples), rate_hz)
-        words += _moved(_sounding(stretch.words, levels), (at - begin) / rate_hz, at / rate_hz)
-        pause_s = PAUSES_S[stretch.ending] * pauses / speed if begin < end else 0.0
-        blocks += [
-            _faded(stretch.samples[begin:end], rate_hz),
-            np.zeros(round(pause_s * rate_hz), np.float32),
-        ]
-        at += len(blocks[-2]) + len(blocks[-1])
-    return Piece(np.concatenate(blocks) if blocks else np.zeros(0, np.float32), tuple(words))
+    joiner = Joiner(rate_hz, speed=speed, pauses=pauses)
+    return joiner.join(stretches)
+
+
+class Joiner:
+    """Joins the stretches of a text as they come. Not thread-safe."""
+
+    def __init__(self, rate_hz: int, *, speed: float = 1.0, pauses: float = 1.0) -> None:
+        """`speed` and `pauses` are those of `joined`."""
+        self._rate_hz = rate_hz
+        self._scale = pauses / speed
+        self._loudest = 0.0
+        """Power of the loudest frame of the sound that goes on, 0 where none does."""
+
+    def join(self, stretches: Iterable[Stretch]) -> Piece:
+        """As `joined`. Words are in seconds from the beginning of these stretches."""
+        blocks: list[Samples] = []
+        words: list[Word] = []
+        at = 0
+        for stretch in stretches:
+            kept, begin, levels = self._kept(stretch)
+            words += _moved(
+                _sounding(stretch.words, levels),
+                (at - begin) / self._rate_hz,
+                at / self._rate_hz,
+            )
+            pause_s = PAUSES_S[stretch.ending] * self._scale if len(kept) else 0.0
+            blocks += [kept, np.zeros(round(pause_s * self._rate_hz), np.float32)]
+            at += len(blocks[-2]) + len(blocks[-1])
+        return Piece(np.concatenate(blocks) if blocks else np.zeros(0, np.float32), tuple(words))
+
+    def _kept(self, stretch: Stretch) -> tuple[Samples, int, NDArray[np.float64]]:
+        """What is kept of a stretch, where in it that begins, and the levels of its frames."""
+        length, opens = len(stretch.samples), stretch.ending == "open"
+        goes_on = self._loudest > 0
+        powers = _powers(stretch.samples, self._rate_hz)
+        loudest = max(self._loudest, float(powers.max(initial=0.0)))
+        levels = _levels_db(powers, loudest)
+        begin, end = _bounds(levels, length, self._rate_hz)
+        if goes_on:
+            begin, end = 0, max(end, min(length, round(MARGIN_S * self._rate_hz)))
+        if opens and end:
+            end = length
+        self._loudest = loudest if opens and end else 0.0
+        kept = stretch.samples[begin:end]
+        return _faded(kept, self._rate_hz, before=not goes_on, after=not opens), begin, levels
 
 
 def trimmed(samples: Samples, rate_hz: int) -> Samples:
@@ -71,7 +105,8 @@ def trimmed(samples: Samples, rate_hz: int) -> Samples:
 
     Shape (n_samples,) in and out.
     """
-    begin, end = _bounds(_levels_db(samples, rate_hz), len(samples), rate_hz)
+    powers = _powers(samples, rate_hz)
+    begin, end = _bounds(_levels_db(powers, powers.max(initial=0.0)), len(samples), rate_hz)
     return _faded(samples[begin:end], rate_hz)
 
 
@@ -114,20 +149,25 @@ def _bounds(levels: NDArray[np.float64], length: int, rate_hz: int) -> tuple[int
     return max(0, round(begin * rate_hz)), min(length, round(end * rate_hz))
 
 
-def _faded(samples: Samples, rate_hz: int) -> Samples:
+def _faded(samples: Samples, rate_hz: int, *, before: bool = True, after: bool = True) -> Samples:
     kept = samples.copy()
     ramp = np.linspace(0, 1, min(round(FADE_S * rate_hz), len(kept) // 2), dtype=np.float32)
-    kept[: len(ramp)] *= ramp
-    kept[len(kept) - len(ramp) :] *= ramp[::-1]
+    if before:
+        kept[: len(ramp)] *= ramp
+    if after:
+        kept[len(kept) - len(ramp) :] *= ramp[::-1]
     return kept
 
 
-def _levels_db(samples: Samples, rate_hz: int) -> NDArray[np.float64]:
-    """Level of each frame against the loudest, in dB; none where all is silent."""
+def _powers(samples: Samples, rate_hz: int) -> NDArray[np.float64]:
+    """Mean power of each frame."""
     frame = round(FRAME_S * rate_hz)
     padded = np.pad(samples, (0, -len(samples) % frame)).reshape(-1, frame)
-    power = np.square(padded, dtype=np.float64).mean(axis=1)
-    loudest = float(power.max(initial=0.0))
+    return np.square(padded, dtype=np.float64).mean(axis=1)
+
+
+def _levels_db(powers: NDArray[np.float64], loudest: float) -> NDArray[np.float64]:
+    """Level of each frame against the loudest, in dB; none where all is silent."""
     if loudest <= 1e-10:
         return np.zeros(0)
-    return 10 * np.log10(np.maximum(power / loudest, 1e-12))
+    return 10 * np.log10(np.maximum(powers / loudest, 1e-12))

@@ -1,17 +1,20 @@
 """Speech at one loudness: ITU-R BS.1770-4 by FFmpeg's `ebur128`, peaks held by its `alimiter`.
 
-The gain of a stream is decided by its first piece and never changes, so that nothing pumps and
-nothing waits for what is not made yet.
+The gain of a stream is decided by its first piece, or by what its voice said before where not even
+that is made yet. It never changes, so that nothing pumps.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
+from threading import Lock
 from typing import TYPE_CHECKING, cast
 
 import numpy as np
+from numpy.typing import NDArray
 
 from myna.audio.frames import frame_of, samples_of
 from myna.engines.contract import Samples
@@ -24,6 +27,12 @@ CEILING_DBTP = -1.0
 
 MOST_GAIN_DB = 20.0
 """Nothing is made louder or softer by more than this: near-silence stays what it is."""
+
+LEAST_S = 1.0
+"""How much of a voice is to be heard before it is judged by that: less may be one loud word."""
+
+LEARNT_S = 30.0
+"""What it said longer ago weighs less and less."""
 
 _BLOCK_S = 0.4
 """BS.1770 measures in blocks of this length; what is shorter is measured over and over."""
@@ -48,8 +57,39 @@ class Loudness:
     """Linear; 1 is full scale."""
 
 
+class VoiceLoudness:
+    """How loud a voice speaks, learnt from what it says. Safe to share between threads."""
+
+    def __init__(self) -> None:
+        self._lock = Lock()
+        self._seconds = 0.0
+        self._power = 0.0
+        """Mean of 10 ** (lufs / 10), by seconds."""
+
+    def hear(self, lufs: float, seconds: float) -> None:
+        """Something was as loud as that."""
+        with self._lock:
+            self._seconds = min(self._seconds + seconds, LEARNT_S)
+            self._power += (10 ** (lufs / 10) - self._power) * seconds / self._seconds
+
+    @property
+    def lufs(self) -> float | None:
+        """None while too little is known."""
+        with self._lock:
+            return 10 * math.log10(self._power) if self._seconds >= LEAST_S else None
+
+
 def measured(samples: Samples, rate_hz: int) -> Loudness:
     """Integrated loudness and true peak of mono samples, shape (n_samples,)."""
+    return _measured(samples, rate_hz, "metadata=1:peak=true:framelog=quiet")
+
+
+def integrated(samples: Samples, rate_hz: int) -> float:
+    """The loudness alone, in LUFS: a fourth of the work."""
+    return _measured(samples, rate_hz, "metadata=1:framelog=quiet").lufs
+
+
+def _measured(samples: Samples, rate_hz: int, options: str) -> Loudness:
     last = Loudness(-70.0, 0.0)
     if not len(samples):
         return last
@@ -58,36 +98,83 @@ def measured(samples: Samples, rate_hz: int) -> Loudness:
         samples = np.tile(samples, -(-block // len(samples)))
     # The filter tells its figures at the end of each tenth of a second.
     whole = np.pad(samples, (0, -len(samples) % (rate_hz // 10)))
-    for frame in _filtered(whole, rate_hz, "ebur128", "metadata=1:peak=true:framelog=quiet"):
+    for frame in _filtered(whole, rate_hz, "ebur128", options):
         told = frame.metadata
         if "lavfi.r128.I" in told:
-            last = Loudness(float(told["lavfi.r128.I"]), float(told["lavfi.r128.true_peak"]))
+            peak = float(told.get("lavfi.r128.true_peak", 0.0))
+            last = Loudness(float(told["lavfi.r128.I"]), peak)
     return last
+
+
+def true_peak(samples: Samples) -> float:
+    """The largest magnitude of the curve through the samples, where that is more than half of full
+    scale; else that of the samples. Linear. For sound whose loud parts are well below half its
+    rate, as a voice's are: 4 points to a sample, as BS.1770-4's Annex 2, looked at near loud ones.
+    """
+    peak = float(np.abs(samples).max(initial=0.0))
+    near = np.flatnonzero(np.abs(samples) > _SAFE)
+    if not len(near):
+        return peak
+    around = np.pad(samples, _TAPS)
+    gaps = np.unique(np.concatenate([near - 1, near])) + _TAPS
+    windows = around[gaps[:, None] + np.arange(1 - _TAPS // 2, 1 + _TAPS // 2)]
+    return max(peak, float(np.abs(windows @ _BETWEEN).max()))
+
+
+def _between() -> NDArray[np.float32]:
+    """Weights of the samples around a gap at a quarter, half and three quarters of it: a sinc under
+    a Kaiser window. Shape (_TAPS, 3)."""
+    at = np.arange(1 - _TAPS // 2, 1 + _TAPS // 2)[:, None] - np.array([0.25, 0.5, 0.75])
+    window = np.i0(6.0 * np.sqrt(1 - (2 * at / (_TAPS + 1)) ** 2)) / np.i0(6.0)
+    return (np.sinc(at) * window).astype(np.float32)
+
+
+_TAPS = 24
+_BETWEEN = _between()
 
 
 class Leveller:
     """Brings the pieces of one stream to a loudness."""
 
-    def __init__(self, target_lufs: float | None, rate_hz: int, *, gain_db: float = 0.0) -> None:
-        """`target_lufs` None leaves the loudness as it is; `gain_db` comes on top of either."""
+    def __init__(
+        self,
+        target_lufs: float | None,
+        rate_hz: int,
+        *,
+        gain_db: float = 0.0,
+        voice: VoiceLoudness | None = None,
+    ) -> None:
+        """`target_lufs` None leaves the loudness as it is; `gain_db` comes on top of either.
+        `voice` is what is known of who speaks, and learns from it."""
         self._target_lufs = target_lufs
         self._rate_hz = rate_hz
         self._extra_db = gain_db
+        self._voice = voice or VoiceLoudness()
         self._gain: np.float32 | None = None
 
-    def level(self, samples: Samples) -> Samples:
+    def level(self, samples: Samples, *, beginning: bool = False) -> Samples:
         """A piece at the stream's gain, its true peaks below the ceiling where it is brought to a
-        loudness. The first piece with sound in it decides the gain. Shape (n_samples,) in and out.
+        loudness. The first piece with sound in it decides the gain; where that is no more than the
+        `beginning` of something, what is known of the voice does. Shape (n_samples,) in and out.
         """
         if self._target_lufs is None:
             return samples * _linear(self._extra_db)
         if self._gain is None:
-            lufs = measured(samples, self._rate_hz).lufs
+            lufs = self._lufs(samples, beginning=beginning)
             if lufs <= _SILENT_LUFS:
                 return samples
             wanted_db = min(MOST_GAIN_DB, max(-MOST_GAIN_DB, self._target_lufs - lufs))
             self._gain = _linear(wanted_db + self._extra_db)
         return held(samples * self._gain, self._rate_hz)
+
+    def _lufs(self, samples: Samples, *, beginning: bool) -> float:
+        known = self._voice.lufs if beginning else None
+        if known is not None:
+            return known
+        lufs = integrated(samples, self._rate_hz)
+        if lufs > _SILENT_LUFS:
+            self._voice.hear(lufs, len(samples) / self._rate_hz)
+        return lufs
 
 
 def held(samples: Samples, rate_hz: int) -> Samples:
@@ -95,14 +182,12 @@ def held(samples: Samples, rate_hz: int) -> Samples:
     of them. Shape (n_samples,) in and out."""
     limit = ceiling = float(_linear(CEILING_DBTP))
     for _ in range(_LIMITINGS):
-        peak = float(np.abs(samples).max(initial=0.0))
-        if peak <= _SAFE:
-            return samples
-        true_peak = measured(samples, rate_hz).true_peak
-        if true_peak <= ceiling:
+        found = true_peak(samples)
+        if found <= ceiling:
             return samples
         # The filter sees samples only: what peaks between them needs a lower limit.
-        limit = min(limit, ceiling * peak / true_peak)
+        peak = float(np.abs(samples).max(initial=0.0))
+        limit = min(limit, ceiling * peak / found)
         options = f"limit={limit:.5f}:attack=5:release=50:level=disabled:latency=1"
         samples = samples_of(_filtered(samples, rate_hz, "alimiter", options))[: len(samples)]
     return samples

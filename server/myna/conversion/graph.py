@@ -8,11 +8,13 @@ attributes that are an integer, a float, a text or a list of integers.
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from myna import protobuf
 
 IR_VERSION, OPSET = 8, 17
 
@@ -44,8 +46,8 @@ class Graph:
         name = f"constant_{len(self._constants)}"
         kind = _INT64 if numbers.dtype == np.int64 else _FLOAT
         raw = np.ascontiguousarray(numbers, "<i8" if kind == _INT64 else "<f4").tobytes()
-        dims = b"".join(_integer(1, size) for size in numbers.shape)
-        tensor = dims + _integer(2, kind) + _text(8, name) + _bytes(9, raw)
+        dims = b"".join(protobuf.integer(1, size) for size in numbers.shape)
+        tensor = dims + protobuf.integer(2, kind) + protobuf.text(8, name) + protobuf.data(9, raw)
         self._constants.append(tensor)
         return name
 
@@ -56,71 +58,74 @@ class Graph:
     def node(self, operator: str, *inputs: str, **attributes: Attribute) -> str:
         """Apply an operator; the name of its first result. An empty name skips an input."""
         name = f"{operator}_{len(self._nodes)}"
-        written = b"".join(_text(1, each) for each in inputs) + _text(2, name) + _text(3, name)
-        written += _text(4, operator)
+        written = (
+            b"".join(protobuf.text(1, each) for each in inputs)
+            + protobuf.text(2, name)
+            + protobuf.text(3, name)
+        )
+        written += protobuf.text(4, operator)
         for key, value in attributes.items():
-            written += _bytes(5, _attribute(key, value))
+            written += protobuf.data(5, _attribute(key, value))
         self._nodes.append(written)
         return name
 
     def output(self, value: str, name: str, shape: Sequence[int | str]) -> None:
         """Give a value to the outside under a name of its own."""
-        node = _text(1, value) + _text(2, name) + _text(3, name) + _text(4, "Identity")
+        node = (
+            protobuf.text(1, value)
+            + protobuf.text(2, name)
+            + protobuf.text(3, name)
+            + protobuf.text(4, "Identity")
+        )
         self._nodes.append(node)
         self._outputs.append(_value(name, shape))
 
     def serialised(self) -> bytes:
         """The file's bytes: a ModelProto."""
-        graph = _each(1, self._nodes) + _text(2, self._name) + _each(5, self._constants)
-        graph += _each(11, self._inputs) + _each(12, self._outputs)
-        opset = _bytes(8, _integer(2, OPSET))
-        return _integer(1, IR_VERSION) + _text(2, "myna") + _bytes(7, graph) + opset
+        graph = (
+            protobuf.each(1, self._nodes)
+            + protobuf.text(2, self._name)
+            + protobuf.each(5, self._constants)
+        )
+        graph += protobuf.each(11, self._inputs) + protobuf.each(12, self._outputs)
+        opset = protobuf.data(8, protobuf.integer(2, OPSET))
+        return (
+            protobuf.integer(1, IR_VERSION)
+            + protobuf.text(2, "myna")
+            + protobuf.data(7, graph)
+            + opset
+        )
 
 
 def _value(name: str, shape: Sequence[int | str]) -> bytes:
     """ValueInfoProto of a float tensor."""
-    dims = [_text(2, size) if isinstance(size, str) else _integer(1, size) for size in shape]
-    tensor = _integer(1, _FLOAT) + _bytes(2, _each(1, dims))
-    return _text(1, name) + _bytes(2, _bytes(1, tensor))
+    dims = [
+        protobuf.text(2, size) if isinstance(size, str) else protobuf.integer(1, size)
+        for size in shape
+    ]
+    tensor = protobuf.integer(1, _FLOAT) + protobuf.data(2, protobuf.each(1, dims))
+    return protobuf.text(1, name) + protobuf.data(2, protobuf.data(1, tensor))
 
 
 def _attribute(key: str, value: Attribute) -> bytes:
     """AttributeProto."""
     if isinstance(value, str):
-        return _text(1, key) + _bytes(4, value.encode()) + _integer(20, _ATTRIBUTE_STRING)
+        return (
+            protobuf.text(1, key)
+            + protobuf.data(4, value.encode())
+            + protobuf.integer(20, _ATTRIBUTE_STRING)
+        )
     if isinstance(value, int):
-        return _text(1, key) + _integer(3, value) + _integer(20, _ATTRIBUTE_INT)
+        return (
+            protobuf.text(1, key)
+            + protobuf.integer(3, value)
+            + protobuf.integer(20, _ATTRIBUTE_INT)
+        )
     if isinstance(value, float):
-        number = _varint(2 << 3 | 5) + struct.pack("<f", value)
-        return _text(1, key) + number + _integer(20, _ATTRIBUTE_FLOAT)
+        number = protobuf.four_bytes(2, struct.pack("<f", value))
+        return protobuf.text(1, key) + number + protobuf.integer(20, _ATTRIBUTE_FLOAT)
     return (
-        _text(1, key) + b"".join(_integer(8, one) for one in value) + _integer(20, _ATTRIBUTE_INTS)
+        protobuf.text(1, key)
+        + b"".join(protobuf.integer(8, one) for one in value)
+        + protobuf.integer(20, _ATTRIBUTE_INTS)
     )
-
-
-def _each(field: int, messages: Iterable[bytes]) -> bytes:
-    return b"".join(_bytes(field, message) for message in messages)
-
-
-def _text(field: int, text: str) -> bytes:
-    return _bytes(field, text.encode())
-
-
-def _bytes(field: int, data: bytes) -> bytes:
-    """Wire type 2: length, then that many bytes."""
-    return _varint(field << 3 | 2) + _varint(len(data)) + data
-
-
-def _integer(field: int, number: int) -> bytes:
-    """Wire type 0; negative numbers in two's complement of 64 bits."""
-    return _varint(field << 3) + _varint(number % (1 << 64))
-
-
-def _varint(number: int) -> bytes:
-    """Seven bits a byte, the lowest first; the top bit says that more follow."""
-    written = bytearray()
-    while number > 0x7F:
-        written.append(number & 0x7F | 0x80)
-        number >>= 7
-    written.append(number)
-    return bytes(written)

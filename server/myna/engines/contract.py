@@ -154,9 +154,10 @@ class Voice:
     """Number of the speaker inside a voice that has several."""
 
 
-Ending = Literal["sentence", "clause", "word"]
+Ending = Literal["sentence", "clause", "word", "open"]
 """Where a stretch of speech ends: with a sentence or line, at a comma or the like, or in the middle
-of a sentence that was too long for one run. It decides the pause."""
+of a sentence that was too long for one run. It decides the pause. What is open ends nowhere: the
+next stretch is the same sound going on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -227,6 +228,15 @@ class Synthesizer(Protocol):
 
     def close(self) -> None:
         """Free the memory."""
+        ...
+
+
+@runtime_checkable
+class QuickStarter(Protocol):
+    """What a synthesizer is besides that gives the beginning of a sentence before its end."""
+
+    def begin(self, text: str, voice: Voice, speed: float) -> Iterator[Stretch]:
+        """As `synthesize`, the first stretch as soon as there is something to listen to."""
         ...
 
 

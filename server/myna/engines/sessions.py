@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from myna import protobuf
 from myna.engines.devices import Device
 from myna.errors import EngineFailure
 
@@ -13,10 +14,10 @@ if TYPE_CHECKING:
 
 
 def onnx_session(
-    file: Path, device: Device, threads: int, *, also: str | None = None
+    file: Path | bytes, device: Device, threads: int, *, also: str | None = None
 ) -> onnxruntime.InferenceSession:
-    """A session over a network's file; `threads` is how many cores one run uses. `also` names a
-    tensor inside the network that is to be an output too, where there is one.
+    """A session over a network's file, or over what is in one; `threads` is how many cores one run
+    uses. `also` names a tensor inside the network that is to be an output too, where there is one.
 
     Memory patterns are off: each text has another shape, and each shape would keep its own. The
     arena stays on: without it two threads wait for the allocator and take twice as long.
@@ -37,24 +38,18 @@ def onnx_session(
             raise EngineFailure("this onnxruntime has no CUDA; install the extra myna[cuda]")
         # The default search tries every algorithm anew for each length of text.
         providers.insert(0, ("CUDAExecutionProvider", {"cudnn_conv_algo_search": "HEURISTIC"}))
-    network = file.read_bytes() if also else b""
+    network = file if isinstance(file, bytes) else file.read_bytes()
     if also and _named(also) in network:
         network += _as_output(also)
-        return onnxruntime.InferenceSession(network, sess_options=options, providers=providers)
-    return onnxruntime.InferenceSession(str(file), sess_options=options, providers=providers)
+    return onnxruntime.InferenceSession(network, sess_options=options, providers=providers)
 
 
 def _as_output(tensor: str) -> bytes:
     """What makes a tensor an output when it is put behind a network: protobuf merges messages that
     follow one another, and appends to lists. `ModelProto.graph` is field 7, `GraphProto.output`
     field 12 and `ValueInfoProto.name` field 1 of onnx.proto3."""
-    return _field(7, _field(12, _named(tensor)))
+    return protobuf.data(7, protobuf.data(12, _named(tensor)))
 
 
 def _named(tensor: str) -> bytes:
-    return _field(1, tensor.encode())
-
-
-def _field(number: int, content: bytes) -> bytes:
-    """A field of bytes, shorter than 128 of them, in protobuf's encoding."""
-    return bytes([number << 3 | 2, len(content)]) + content
+    return protobuf.text(1, tensor)

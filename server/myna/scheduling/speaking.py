@@ -4,97 +4,33 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections import deque
-from collections.abc import AsyncGenerator, Callable, Hashable, Iterable, Iterator, Sequence
+from collections import OrderedDict
+from collections.abc import AsyncGenerator, Callable, Iterable, Iterator
 from concurrent.futures import Executor
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from threading import Lock
 from typing import TypeVar
 from unicodedata import east_asian_width
 
 import numpy as np
 
-from myna.audio.codecs import Layout
 from myna.audio.encode import SpeechEncoder, encoder
-from myna.audio.joints import Piece, joined
-from myna.audio.loudness import Leveller
-from myna.engines.contract import Samples, Synthesizer, Voice
+from myna.audio.joints import Piece
+from myna.audio.loudness import Leveller, VoiceLoudness
+from myna.engines.contract import Samples, Synthesizer
 from myna.errors import BadRequest, EngineFailure, MynaError
+from myna.scheduling.pieces import Line, Made, PieceJob, Utterance
 from myna.scheduling.queue import Ticket
 from myna.scheduling.workers import Workers
 from myna.stages import UNRECORDED, Record
-from myna.text.manner import Manner
 from myna.text.sentences import FIRST_CHARS, cuts, speakable
 from myna.text.spoken import spoken
 from myna.text.transcript import Word
 
 T = TypeVar("T")
 
-_LOOKAHEAD = 2
-"""Pieces of one request that may wait or run at once: the engine never waits for the encoder."""
 _SILENCE_S = 0.25
 """What a text of nothing but emoji comes to: a valid file with nothing in it."""
-_CHARS_PER_S = 15.0
-"""About how much text a second of speech holds; what a piece costs in the fair queue."""
-
-
-@dataclass(frozen=True, slots=True)
-class Utterance:
-    """What is to be said, and how."""
-
-    text: str
-    voice: Voice
-    speed: float
-    layout: Layout
-    words: bool = False
-    """Whether the listener wants to know where each word is."""
-    manner: Manner = field(default_factory=Manner)
-
-    @property
-    def pace(self) -> float:
-        """The speed with what the manner asks for, within what engines take."""
-        return min(4.0, max(0.25, self.speed * self.manner.pace))
-
-
-@dataclass(eq=False, slots=True)
-class PieceJob:
-    """One piece of a text on its way through an engine."""
-
-    text: str
-    utterance: Utterance
-    record: Record = UNRECORDED
-
-
-class PieceRunner:
-    """A synthesizer as the workers want it: one piece a batch."""
-
-    def __init__(self, engine: Synthesizer) -> None:
-        self._engine = engine
-
-    def batch_key(self, job: PieceJob) -> Hashable:
-        """Pieces are spoken one at a time."""
-        return id(job)
-
-    def cost_s(self, job: PieceJob) -> float:
-        """About how many seconds of audio it will be."""
-        return len(job.text) / _CHARS_PER_S / job.utterance.pace
-
-    def run(self, jobs: Sequence[PieceJob]) -> list[Piece | PieceJob | Exception]:
-        """Speak."""
-        return [self._speak(job) for job in jobs]
-
-    def _speak(self, job: PieceJob) -> Piece:
-        begun_s = time.perf_counter()
-        asked = job.utterance
-        stretches = self._engine.synthesize(job.text, asked.voice, asked.pace, words=asked.words)
-        piece = joined(
-            stretches,
-            self._engine.sample_rate_hz,
-            speed=asked.pace,
-            pauses=asked.manner.pauses,
-        )
-        job.record.stage("synthesise", begun_s, time.perf_counter())
-        return piece
 
 
 class SpeechService:
@@ -103,7 +39,7 @@ class SpeechService:
     def __init__(
         self,
         engine: Synthesizer,
-        workers: Workers[PieceJob, Piece],
+        workers: Workers[PieceJob, Made],
         threads: Executor,
         *,
         first_chars: int = FIRST_CHARS,
@@ -117,6 +53,7 @@ class SpeechService:
         self._loudness_lufs = loudness_lufs
         self._first_chars = first_chars
         self._normalize = normalize
+        self._heard = _Heard()
 
     def pieces(self, utterance: Utterance) -> list[str]:
         """What the engine is given to say, in order.
@@ -155,17 +92,16 @@ class SpeechService:
                 param="timestamp_granularities",
             )
         ticket = Ticket(caller, record=record)
-        coder = _Coder(utterance, self.engine.sample_rate_hz, self._loudness_lufs)
-        pending: deque[asyncio.Future[Piece]] = deque()
+        voice = self._heard.of(utterance.voice.id)
+        coder = _Coder(utterance, self.engine.sample_rate_hz, self._loudness_lufs, voice)
+        line = Line(self.workers, ticket)
         spoken_s = 0.0
         try:
-            waiting = deque(await self._call(lambda: self.pieces(utterance)))
-            while waiting or pending:
-                while waiting and len(pending) < _LOOKAHEAD:
-                    pending.append(self._submit(ticket, utterance, waiting.popleft()))
-                piece = await pending.popleft()
+            texts = await self._call(lambda: self.pieces(utterance))
+            line.wait([PieceJob(text, utterance, record) for text in texts], soon=self._soon(voice))
+            while (made := await line.take()) is not None:
                 begun_s = time.perf_counter()
-                spoken = await self._encode(coder, piece, spoken_s)
+                spoken = await self._encode(coder, made, spoken_s)
                 record.stage("encode-out", begun_s, time.perf_counter())
                 record.audio(spoken.seconds)
                 spoken_s += spoken.seconds
@@ -173,22 +109,23 @@ class SpeechService:
             if not spoken_s:
                 rate_hz = self.engine.sample_rate_hz
                 silence = Piece(np.zeros(int(_SILENCE_S * rate_hz), np.float32))
-                yield await self._encode(coder, silence, 0.0)
+                yield await self._encode(coder, Made(silence), 0.0)
             tail = await self._call(coder.finish)
             yield Spoken(tail, 0.0)
         finally:
-            self.workers.cancel(ticket)
-            for future in pending:
-                future.cancel()
-            await asyncio.gather(*pending, return_exceptions=True)
+            await line.leave()
             await self._call(coder.close)
 
-    def _submit(self, ticket: Ticket, utterance: Utterance, text: str) -> asyncio.Future[Piece]:
-        job = PieceJob(text, utterance, ticket.record)
-        return asyncio.wrap_future(self.workers.submit(ticket, job))
+    def _soon(self, voice: VoiceLoudness) -> bool:
+        """Whether the first piece should start before it is made to its end. Not while others wait,
+        as that is a little slower for all; nor if it is not known how loud it will be."""
+        return not self.workers.queued_s and (self._loudness_lufs is None or voice.lufs is not None)
 
-    async def _encode(self, coder: _Coder, piece: Piece, at_s: float) -> Spoken:
-        data = await self._call(lambda: coder.encode(piece.samples))
+    async def _encode(self, coder: _Coder, made: Made, at_s: float) -> Spoken:
+        piece = made.piece
+        data = await self._call(
+            lambda: coder.encode(piece.samples, beginning=made.rest is not None)
+        )
         words = tuple(_continued(piece.words, at_s))
         return Spoken(data, len(piece.samples) / self.engine.sample_rate_hz, words)
 
@@ -205,18 +142,44 @@ def _continued(words: Iterable[Word], at_s: float) -> Iterator[Word]:
         yield Word(text, word.start_s + at_s, word.end_s + at_s, word.probability)
 
 
+class _Heard:
+    """How loud the voices are that spoke lately."""
+
+    def __init__(self, most: int = 512) -> None:
+        self._voices: OrderedDict[str, VoiceLoudness] = OrderedDict()
+        self._most = most
+
+    def of(self, voice_id: str) -> VoiceLoudness:
+        """What is known of a voice, to be added to."""
+        found = self._voices.setdefault(voice_id, VoiceLoudness())
+        self._voices.move_to_end(voice_id)
+        if len(self._voices) > self._most:
+            self._voices.popitem(last=False)
+        return found
+
+
 class _Coder:
     """The levelling and the encoder of one stream: not closed under the thread that still encodes
     for a client who left. What goes wrong in a codec is an EngineFailure."""
 
-    def __init__(self, utterance: Utterance, rate_hz: int, loudness_lufs: float | None) -> None:
+    def __init__(
+        self,
+        utterance: Utterance,
+        rate_hz: int,
+        loudness_lufs: float | None,
+        voice: VoiceLoudness,
+    ) -> None:
         self._coder: SpeechEncoder = encoder(utterance.layout, rate_hz)
-        self._leveller = Leveller(loudness_lufs, rate_hz, gain_db=utterance.manner.gain_db)
+        gain_db = utterance.manner.gain_db
+        self._leveller = Leveller(loudness_lufs, rate_hz, gain_db=gain_db, voice=voice)
         self._lock = Lock()
         self._closed = False
 
-    def encode(self, samples: Samples) -> bytes:
-        return self._safely(lambda: self._coder.encode(self._leveller.level(samples)))
+    def encode(self, samples: Samples, *, beginning: bool) -> bytes:
+        def encoded() -> bytes:
+            return self._coder.encode(self._leveller.level(samples, beginning=beginning))
+
+        return self._safely(encoded)
 
     def finish(self) -> bytes:
         return self._safely(self._coder.finish)

@@ -1,11 +1,4 @@
-"""Piper: small VITS voices in ONNX, phonemes by espeak-ng.
-
-A piece of text goes: made readable for espeak -> phonemes, a list per sentence -> runs of bounded
-length through the network -> samples. One session serves every worker thread; each thread uses the
-cores that `threads` gives it, and one each is best under load.
-
-piper-tts is GPL-3.0 and takes a moment to import, so it is imported when a voice is loaded.
-"""
+"""A piece of text through a Piper voice: sentences, runs of bounded length, pace and pauses."""
 
 from __future__ import annotations
 
@@ -14,22 +7,19 @@ import math
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, Protocol
+from typing import Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
 from myna.audio.tempo import hastened
 from myna.engines.contract import Ending, Stretch, Voice
 from myna.engines.devices import choose_workers
 from myna.engines.espeak_text import reading
-from myna.engines.sessions import onnx_session
-from myna.engines.word_times import Said, WordTimes
+from myna.engines.piper.model import Model, PiperModel
+from myna.engines.piper.vocoder import load_vocoder
+from myna.engines.piper.voices import voice_file, voices_of
+from myna.engines.word_times import WordTimes
 from myna.errors import EngineFailure
-
-if TYPE_CHECKING:
-    import onnxruntime
-    from piper.config import PiperConfig
 
 MOST_PHONEMES = 200
 """Of one run at the voice's own pace, about 9 s. Memory grows by 20 MB with each second."""
@@ -45,9 +35,6 @@ SHORTEST_FACTOR = 0.4
 """Below this part of their length nearly all symbols are at the least that the network can say."""
 
 _CLAUSE_MARKS = frozenset(",;:")
-
-_DURATIONS = "/Ceil_output_0"
-"""What Piper's export calls the frames that the network gives each symbol."""
 
 
 class PiperSynthesizer:
@@ -82,11 +69,10 @@ class PiperSynthesizer:
         is by default as many as that leaves room for. Raises EngineFailure, saying what is wrong
         with the files or the device.
         """
-        file = _voice_file(folder)
+        file = voice_file(folder)
         try:
             about = json.loads(Path(f"{file}.json").read_text("utf-8"))
-            session = onnx_session(file, device, threads, also=_DURATIONS)
-            model = _PiperModel(file, about, session)
+            model = PiperModel(file, about, load_vocoder(file, device, threads))
             voices = voices_of(file.stem, about)
         except EngineFailure:
             raise
@@ -104,10 +90,21 @@ class PiperSynthesizer:
         Text without letters and digits yields nothing. Raises EngineFailure where the voice cannot
         take the text, and after `close`.
         """
+        return self._speak(text, voice, speed, words=words, soon=False)
+
+    def begin(self, text: str, voice: Voice, speed: float) -> Iterator[Stretch]:
+        """The same without words, and with the first half second before the rest of its sentence is
+        made, where the network itself keeps to the speed."""
+        return self._speak(text, voice, speed, words=False, soon=True)
+
+    def _speak(
+        self, text: str, voice: Voice, speed: float, *, words: bool, soon: bool
+    ) -> Iterator[Stretch]:
         model = self._model
         if model is None:
             raise EngineFailure(f"the voice {self.name} is closed")
         factor, tempo = pace(speed, SYMBOL_S * model.sample_rate_hz / model.hop_samples)
+        soon = soon and tempo == 1.0
         most = max(LEAST_PHONEMES, int(MOST_PHONEMES / max(1.0, factor)))
         try:
             sentences = self._sentences(model, text)
@@ -115,6 +112,12 @@ class PiperSynthesizer:
             for sentence in sentences:
                 parts = list(runs(sentence, most))
                 for run in parts:
+                    ending = _ending(run, last=run is parts[-1])
+                    if soon:
+                        for samples, last in model.begin(run, voice.speaker, factor):
+                            yield Stretch(np.clip(samples, -1, 1), ending if last else "open")
+                        soon = False
+                        continue
                     said = model.speak(run, voice.speaker, factor)
                     made = hastened(said.samples, model.sample_rate_hz, tempo)
                     found = (
@@ -122,7 +125,7 @@ class PiperSynthesizer:
                         if times and said.bounds_s is not None
                         else ()
                     )
-                    yield Stretch(np.clip(made, -1, 1), _ending(run, last=run is parts[-1]), found)
+                    yield Stretch(np.clip(made, -1, 1), ending, found)
         except Exception as error:
             raise EngineFailure(f"the voice {self.name} failed on a text: {error}") from error
 
@@ -149,97 +152,6 @@ class PiperSynthesizer:
         with self._phonemizing:  # phonemizers are set up at first use, and espeak is one for all
             found = model.phonemize(readable)
         return [sentence for sentence in found if _says(sentence)]
-
-
-class Model(Protocol):
-    """What `PiperSynthesizer` needs of a voice."""
-
-    sample_rate_hz: int
-    hop_samples: int
-    """Samples that the network makes at a time: the grain of durations."""
-    times: bool
-    """Whether `speak` tells where the phonemes are."""
-
-    def phonemize(self, text: str) -> list[list[str]]:
-        """Phonemes and marks of each sentence."""
-        ...
-
-    def speak(self, phonemes: Sequence[str], speaker: int | None, factor: float) -> Said:
-        """One run, each symbol `factor` times as long as the voice's own."""
-        ...
-
-
-class _PiperModel:
-    """The `Model` over piper-tts."""
-
-    def __init__(
-        self, file: Path, about: dict[str, Any], session: onnxruntime.InferenceSession
-    ) -> None:
-        from piper.config import (  # noqa: PLC0415 - see the module
-            PhonemeType,
-            PiperConfig,
-            SynthesisConfig,
-        )
-        from piper.voice import PiperVoice  # noqa: PLC0415
-
-        self._config: PiperConfig = PiperConfig.from_dict(about)
-        self._synthesis = SynthesisConfig
-        # What a voice needs besides (Chinese ones do) is looked for beside it.
-        self._voice = PiperVoice(session=session, config=self._config, download_dir=file.parent)
-        self.sample_rate_hz = self._config.sample_rate
-        self.hop_samples = self._config.hop_length
-        # Pinyin has ids for parts of a syllable, and blanks where no other voice has them.
-        spelled = self._config.phoneme_type != PhonemeType.PINYIN
-        self.times = spelled and len(session.get_outputs()) > 1
-
-    def phonemize(self, text: str) -> list[list[str]]:
-        return self._voice.phonemize(text)
-
-    def speak(self, phonemes: Sequence[str], speaker: int | None, factor: float) -> Said:
-        how = self._synthesis(speaker_id=speaker, length_scale=self._config.length_scale * factor)
-        ids = self._voice.phonemes_to_ids(list(phonemes))
-        made, durations = self._voice.phoneme_ids_to_audio(ids, how, include_alignments=True)
-        samples = np.asarray(made, np.float32).reshape(-1)
-        if durations is None or not self.times:
-            return Said(samples)
-        return Said(samples, self._bounds_s(phonemes, np.asarray(durations).reshape(-1)))
-
-    def _bounds_s(
-        self, phonemes: Sequence[str], durations: NDArray[np.int64]
-    ) -> NDArray[np.float64]:
-        """Of the samples of each id: a beginning, then each phoneme's ids and a blank, an end."""
-        counts = [len(self._config.phoneme_id_map.get(phoneme, ())) for phoneme in phonemes]
-        firsts = 2 + np.cumsum([0, *(count + 1 if count else 0 for count in counts)])
-        ends = np.concatenate([[0], np.cumsum(durations)])
-        return ends[firsts] / self.sample_rate_hz
-
-
-def _voice_file(folder: Path) -> Path:
-    found = [file for file in sorted(folder.glob("*.onnx")) if Path(f"{file}.json").is_file()]
-    if len(found) != 1:
-        listed = ", ".join(file.name for file in found) or "none"
-        raise EngineFailure(
-            f"{folder} should hold one Piper voice (.onnx with its .onnx.json); found {listed}"
-        )
-    return found[0]
-
-
-def voices_of(stem: str, about: dict[str, Any]) -> list[Voice]:
-    """What a voice's .onnx.json tells: the voice itself, then each speaker as `stem#speaker`."""
-    code = str(about.get("language", {}).get("code") or about["espeak"]["voice"])
-    language, _, region = code.replace("_", "-").partition("-")
-    tag = f"{language.lower()}-{region.upper()}" if region else language.lower()
-    quality = about.get("audio", {}).get("quality")
-    who = str(about.get("dataset") or stem).replace("_", " ").title()
-    detail = f"{tag}, {quality}" if quality else tag
-    speakers: dict[str, int] = about.get("speaker_id_map") or {}
-    return [
-        Voice(stem, f"{who} ({detail})", tag),
-        *(
-            Voice(f"{stem}#{speaker}", f"{who} {speaker} ({detail})", tag, number)
-            for speaker, number in speakers.items()
-        ),
-    ]
 
 
 def pace(speed: float, symbol_frames: float) -> tuple[float, float]:

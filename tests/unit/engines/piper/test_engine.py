@@ -7,7 +7,7 @@ import math
 import subprocess
 import sys
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -15,15 +15,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from myna.engines.contract import OPENAI_VOICES, Stretch, Synthesizer, Voice
-from myna.engines.piper import (
-    LEAST_PHONEMES,
-    MOST_PHONEMES,
-    PiperSynthesizer,
-    pace,
-    runs,
-    voices_of,
-)
+from myna.engines.contract import OPENAI_VOICES, QuickStarter, Stretch, Synthesizer, Voice
+from myna.engines.piper import PiperSynthesizer
+from myna.engines.piper.engine import LEAST_PHONEMES, MOST_PHONEMES, pace, runs
+from myna.engines.piper.voices import voices_of
 from myna.engines.word_times import Said
 from myna.errors import EngineFailure
 from myna.scheduling.voices import voice_named
@@ -43,6 +38,8 @@ class LetterModel:
     def __init__(self, level: float = 0.3) -> None:
         self.level = level
         self.spoken: list[tuple[str, int | None, float]] = []
+        self.halves = 0
+        """Second ones that were asked for."""
         self.phonemizing = 0
         self.most_phonemizing = 0
         self._lock = threading.Lock()
@@ -65,6 +62,15 @@ class LetterModel:
         at = np.arange(round(len(phonemes) * RATE_HZ / 100)) / RATE_HZ
         sound = (self.level * np.sin(2 * math.pi * 220 * at)).astype(np.float32)
         return Said(sound, np.arange(len(phonemes) + 1) / 100)
+
+    def begin(
+        self, phonemes: Sequence[str], speaker: int | None, factor: float
+    ) -> Iterator[tuple[np.ndarray, bool]]:
+        """In halves."""
+        sound = self.speak(phonemes, speaker, factor).samples
+        yield sound[: len(sound) // 2], False
+        self.halves += 1
+        yield sound[len(sound) // 2 :], True
 
 
 @pytest.fixture
@@ -101,6 +107,28 @@ def test_the_first_sentence_can_be_heard_before_the_second_is_made(
 ) -> None:
     next(synthesizer.synthesize("One. Two. Three.", VOICE, 1.0))
     assert len(model.spoken) == 1
+
+
+def test_a_beginning_is_heard_before_the_rest_of_its_sentence_is_made(
+    synthesizer: PiperSynthesizer, model: LetterModel
+) -> None:
+    assert isinstance(synthesizer, QuickStarter)
+    stretches = synthesizer.begin("One, two. Three.", VOICE, 1.0)
+    first = next(stretches)
+    assert (first.ending, len(model.spoken), model.halves) == ("open", 1, 0)
+    rest = list(stretches)
+    assert endings(rest) == ["sentence", "sentence"]
+    assert model.halves == 1, "the second sentence is made whole"
+    whole = list(synthesizer.synthesize("One, two. Three.", VOICE, 1.0))
+    begun = np.concatenate([first.samples, *(each.samples for each in rest)])
+    assert np.array_equal(begun, np.concatenate([each.samples for each in whole]))
+
+
+def test_what_is_stretched_afterwards_is_stretched_whole(
+    synthesizer: PiperSynthesizer, model: LetterModel
+) -> None:
+    assert endings(list(synthesizer.begin("One two three four.", VOICE, 4.0))) == ["sentence"]
+    assert model.halves == 0
 
 
 @pytest.mark.parametrize("text", ["and so,", "and so, ", "namely:", "well;"])
@@ -317,7 +345,7 @@ LETTERS = "^_$ .ˈːaehklnotuyɑəɛɡʊ"
 @pytest.fixture
 def session(monkeypatch: pytest.MonkeyPatch) -> Session:
     made = Session()
-    monkeypatch.setattr("myna.engines.piper.onnx_session", lambda *_, **_also: made)
+    monkeypatch.setattr("myna.engines.piper.vocoder.onnx_session", lambda *_, **_also: made)
     return made
 
 

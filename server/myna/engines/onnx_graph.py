@@ -1,0 +1,258 @@
+"""ONNX networks taken apart: a part of one as a network of its own, and with one axis more.
+
+Field numbers are those of `onnx.proto3`, whose meaning is fixed for good.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from math import prod
+
+from myna import protobuf
+
+_GRAPH = 7
+"""ModelProto"""
+_NODE, _NAME, _INITIALIZER, _INPUT, _OUTPUT, _SPARSE = 1, 2, 5, 11, 12, 15
+"""GraphProto"""
+_FLOAT = 1
+"""TensorProto.DataType"""
+
+_CONVOLUTIONS = ("Conv", "ConvTranspose")
+_ELEMENTWISE = ("Add", "Sub", "Mul", "Div", "LeakyRelu", "Relu", "Tanh", "Sigmoid")
+_SPREAD = {"kernel_shape": 1, "strides": 1, "dilations": 1, "output_padding": 0, "output_shape": 1}
+"""Attributes of a convolution with a number for each axis, and what they say of an axis of size 1
+that is left alone."""
+
+
+class UnfitError(ValueError):
+    """The network has something in it that cannot be taken apart."""
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """An operator, and what goes in and out by name."""
+
+    name: str
+    operator: str
+    inputs: tuple[str, ...]
+    outputs: tuple[str, ...]
+    attributes: Mapping[str, Sequence[int]]
+    """Those that are lists of integers."""
+    rest: bytes
+    """All fields but inputs, outputs and those attributes, as they were."""
+
+    def written(self) -> bytes:
+        """NodeProto."""
+        edges = _texts(1, self.inputs) + _texts(2, self.outputs)
+        lists = [_integer_list(name, values) for name, values in self.attributes.items()]
+        return edges + self.rest + protobuf.each(5, lists)
+
+
+@dataclass(frozen=True, slots=True)
+class Tensor:
+    """Numbers that the network was trained to."""
+
+    shape: tuple[int, ...]
+    rest: bytes
+    """All fields but the shape, as they were."""
+
+    def written(self) -> bytes:
+        """TensorProto."""
+        return b"".join(protobuf.integer(1, size) for size in self.shape) + self.rest
+
+
+@dataclass(frozen=True, slots=True)
+class Network:
+    """A network, its operators in an order in which they can be run."""
+
+    nodes: tuple[Node, ...]
+    tensors: Mapping[str, Tensor]
+    inputs: Mapping[str, bytes]
+    """ValueInfoProto of each."""
+    outputs: tuple[str, ...]
+    about: bytes
+    """The fields of the ModelProto that are not the graph: versions, and where it comes from."""
+
+    @classmethod
+    def read(cls, file: bytes) -> Network:
+        """The network of an .onnx file. Raises UnfitError where it is none, or has subgraphs."""
+        try:
+            return _network(file)
+        except (ValueError, TypeError, UnicodeDecodeError) as error:
+            raise UnfitError(f"not to be read as ONNX: {error}") from error
+
+    def part(
+        self, inputs: Mapping[str, int], outputs: Sequence[str], *, of: Sequence[Node] | None = None
+    ) -> Network:
+        """What makes `outputs` of `inputs`, floats with so many axes, and of the network's own
+        inputs; with no nodes but `of`, if those are said.
+
+        Raises UnfitError where that does not suffice.
+        """
+        wanted, nodes = set(outputs) - set(inputs), list[Node]()
+        for node in reversed(self.nodes if of is None else of):
+            if wanted & set(node.outputs):
+                nodes.append(node)
+                wanted = (wanted - set(node.outputs)) | ({*node.inputs} - {*inputs, ""})
+        if missing := wanted - set(self.inputs) - set(self.tensors):
+            raise UnfitError(f"nothing there makes {', '.join(sorted(missing))}")
+        own = {name: value for name, value in self.inputs.items() if name in wanted}
+        return Network(
+            tuple(reversed(nodes)),
+            {name: tensor for name, tensor in self.tensors.items() if name in wanted},
+            own | {name: _float_input(name, axes) for name, axes in inputs.items()},
+            tuple(outputs),
+            self.about,
+        )
+
+    def crossing(self, nodes: Collection[Node]) -> list[str]:
+        """What goes into `nodes` that none of them makes and no tensor is."""
+        made = {name for node in nodes for name in node.outputs} | {*self.tensors, ""}
+        found = {name: None for node in nodes for name in node.inputs if name not in made}
+        return list(found)
+
+    def planar(self) -> Network:
+        """The same on pictures of height 1: (n, channels, length) becomes (n, channels, 1, length),
+        for which onnxruntime has the better convolutions. Its inputs are to have four axes.
+
+        Raises UnfitError where not all is convolutions and what is done to each number alone.
+        """
+        tensors = dict(self.tensors)
+        nodes = [self._planar(node, tensors) for node in self.nodes]
+        return replace(self, nodes=tuple(nodes), tensors=tensors)
+
+    def _planar(self, node: Node, tensors: dict[str, Tensor]) -> Node:
+        if node.operator in _ELEMENTWISE:
+            if any(prod(tensors[name].shape) != 1 for name in node.inputs if name in tensors):
+                raise UnfitError(f"{node.name} has numbers for each place")
+            return node
+        kernel = self.tensors.get(node.inputs[1]) if node.operator in _CONVOLUTIONS else None
+        if kernel is None or len(kernel.shape) != 3 or "pads" not in node.attributes:
+            raise UnfitError(f"{node.name} is a {node.operator}")
+        outer, inner, length = kernel.shape
+        tensors[node.inputs[1]] = replace(kernel, shape=(outer, inner, 1, length))
+        spread = {
+            name: (0, values[0], 0, values[1]) if name == "pads" else (_SPREAD[name], *values)
+            for name, values in node.attributes.items()
+        }
+        return replace(node, attributes=spread)
+
+    def written(self) -> bytes:
+        """ModelProto: the file's bytes."""
+        graph = (
+            protobuf.each(_NODE, (node.written() for node in self.nodes))
+            + protobuf.text(_NAME, "part")
+            + protobuf.each(_INITIALIZER, (tensor.written() for tensor in self.tensors.values()))
+            + protobuf.each(_INPUT, self.inputs.values())
+            # Their types are for onnxruntime to work out.
+            + protobuf.each(_OUTPUT, (protobuf.text(1, name) for name in self.outputs))
+        )
+        return self.about + protobuf.data(_GRAPH, graph)
+
+
+def _network(file: bytes) -> Network:
+    about, graph = bytearray(), memoryview(b"")
+    for number, value in protobuf.fields(file):
+        if number == _GRAPH:
+            graph = _message(value)
+        else:
+            about += protobuf.field(number, value)
+    nodes: list[Node] = []
+    tensors: dict[str, Tensor] = {}
+    inputs: dict[str, bytes] = {}
+    outputs: list[str] = []
+    for number, value in protobuf.fields(graph):
+        if number == _NODE:
+            nodes.append(_node(_message(value)))
+        elif number == _INITIALIZER:
+            name, tensor = _tensor(_message(value))
+            tensors[name] = tensor
+        elif number == _INPUT:
+            inputs[_name(_message(value))] = bytes(_message(value))
+        elif number == _OUTPUT:
+            outputs.append(_name(_message(value)))
+        elif number == _SPARSE:
+            raise UnfitError("it has sparse tensors")
+    return Network(tuple(nodes), tensors, inputs, tuple(outputs), bytes(about))
+
+
+def _node(message: memoryview) -> Node:
+    inputs: list[str] = []
+    outputs: list[str] = []
+    attributes: dict[str, Sequence[int]] = {}
+    rest = bytearray()
+    name = operator = ""
+    for number, value in protobuf.fields(message):
+        if number == 1:
+            inputs.append(_text(value))
+        elif number == 2:
+            outputs.append(_text(value))
+        elif number == 5 and (found := _attribute(_message(value))):
+            attributes |= found
+        else:
+            rest += protobuf.field(number, value)
+            name = _text(value) if number == 3 else name
+            operator = _text(value) if number == 4 else operator
+    return Node(name, operator, tuple(inputs), tuple(outputs), attributes, bytes(rest))
+
+
+def _attribute(message: memoryview) -> dict[str, Sequence[int]]:
+    """An attribute that is a list of integers, else none."""
+    name = ""
+    values: list[int] = []
+    for number, value in protobuf.fields(message):
+        if number == 1:
+            name = _text(value)
+        elif number == 8:
+            values += protobuf.integers(value)
+        elif number in (6, 11):
+            raise UnfitError("it has subgraphs")
+    return {name: values} if values else {}
+
+
+def _tensor(message: memoryview) -> tuple[str, Tensor]:
+    shape: list[int] = []
+    rest: list[bytes] = []
+    name = ""
+    for number, value in protobuf.fields(message):
+        if number == 1:
+            shape += protobuf.integers(value)
+        elif number == 13:
+            raise UnfitError("it has tensors in other files")
+        else:
+            rest.append(protobuf.field(number, value))
+            name = _text(value) if number == 8 else name
+    return name, Tensor(tuple(shape), b"".join(rest))
+
+
+def _integer_list(name: str, values: Iterable[int]) -> bytes:
+    """AttributeProto of type INTS."""
+    numbers = b"".join(protobuf.integer(8, value) for value in values)
+    return protobuf.text(1, name) + numbers + protobuf.integer(20, 7)
+
+
+def _float_input(name: str, axes: int) -> bytes:
+    """ValueInfoProto of a float tensor of any size."""
+    sizes = protobuf.each(1, (protobuf.text(2, f"{name}_{axis}") for axis in range(axes)))
+    kind = protobuf.integer(1, _FLOAT) + protobuf.data(2, sizes)
+    return protobuf.text(1, name) + protobuf.data(2, protobuf.data(1, kind))
+
+
+def _name(message: memoryview) -> str:
+    """ValueInfoProto's."""
+    return next(_text(value) for number, value in protobuf.fields(message) if number == 1)
+
+
+def _texts(number: int, texts: Iterable[str]) -> bytes:
+    return b"".join(protobuf.text(number, each) for each in texts)
+
+
+def _text(value: protobuf.Value) -> str:
+    return str(_message(value), "utf-8")
+
+
+def _message(value: protobuf.Value) -> memoryview:
+    if isinstance(value, int):
+        raise UnfitError("a number where a message should be")
+    return value
