@@ -87,6 +87,9 @@ class Reply:
 class Server:
     """A running server and how to talk to it."""
 
+    patience_s = 120
+    """How long a client waits for the next byte, and a test for what is to happen."""
+
     def __init__(self, running, secrets):
         self.running, self.secrets = running, secrets
         self.process, self.port = running.process, running.port
@@ -96,7 +99,7 @@ class Server:
     @contextmanager
     def asking(self, method, path, body=None, headers=None):
         """An answer of which only the head has been read; leaving hangs up."""
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=120)
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=self.patience_s)
         try:
             with suppress(BrokenPipeError, ConnectionResetError):  # the server has heard enough
                 connection.request(method, path, body, headers or {})
@@ -161,8 +164,9 @@ class Server:
     def log(self):
         return self.running.log
 
-    def eventually(self, happened, what, limit_s=60):
+    def eventually(self, happened, what, limit_s=None):
         """Wait until `happened()` is true, and return that."""
+        limit_s = limit_s or self.patience_s / 2
         deadline = time.monotonic() + limit_s
         while not (found := happened()):
             assert self.process.poll() is None, f"the server ended before {what}:\n{self.log}"

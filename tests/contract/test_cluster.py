@@ -28,10 +28,13 @@ from websockets.sync.client import connect
 from myna.engines.fake import recording
 
 pytest.importorskip("ray", reason="the extra `cluster` is not installed")
+pytestmark = pytest.mark.timeout(2 * 600)
 
 TEXT = "The myna repeats what it hears."
 SPOKEN = "The birds sing in the garden early every morning."
 MODELS = ("--stt", "fake,whisper-tiny.en", "--tts", "fake,piper-en_US-joe-medium")
+PATIENCE_S = 600
+"""Where the machine has much else to do, it takes Ray a minute to start a replica."""
 PLACES = 8
 """`max_requests`: what a replica that speaks works on, and what waits for it in the gateway."""
 
@@ -43,10 +46,12 @@ def cluster(launch, tmp_path_factory):
     server = launch(
         "cluster", *MODELS, "--cluster", "--stt-replicas", "2", "--preload", "fake",
         "--max-requests", str(PLACES), "--max-sessions", "4", "--threads", "1",
+        "--load-wait-s", str(PATIENCE_S),
         env={"RAY_AUTH_TOKEN_PATH": str(token)},
         secrets=("myna repeats",),
-        limit_s=300,
+        limit_s=PATIENCE_S,
     )  # fmt: skip
+    server.patience_s = PATIENCE_S
     with ended_wholly(server.process, server.stop):
         yield server
 
@@ -116,7 +121,6 @@ def serving(cluster, count=2):
             == count
         ),
         f"{count} replicas are there",
-        limit_s=120,
     )
 
 
@@ -163,7 +167,7 @@ def test_a_live_session_goes_through_to_a_replica_and_back(cluster):
     with connect(address) as socket:
 
         def until(kind):
-            while (event := json.loads(socket.recv(timeout=60)))["type"] != kind:
+            while (event := json.loads(socket.recv(timeout=PATIENCE_S)))["type"] != kind:
                 assert event["type"] != "error", event
             return event
 
@@ -215,7 +219,7 @@ def test_what_neither_a_replica_nor_the_queue_has_room_for_is_sent_away(cluster)
         clients = []
         for _ in range(2 * PLACES + too_many):
             address = ("127.0.0.1", cluster.port)
-            client = stack.enter_context(socket.create_connection(address, timeout=60))
+            client = stack.enter_context(socket.create_connection(address, timeout=PATIENCE_S))
             client.sendall(head.encode() + body)
             clients.append(client)
         refused = cluster.eventually(
@@ -353,7 +357,7 @@ def behind_proxy(tmp_path):
             process.kill()
 
     with ended_wholly(process, stop):
-        until = time.monotonic() + 250
+        until = time.monotonic() + PATIENCE_S
         while b"running" not in log.read_bytes():
             assert process.poll() is None, log.read_text()
             assert time.monotonic() < until, log.read_text()
@@ -362,7 +366,7 @@ def behind_proxy(tmp_path):
 
 
 def test_the_application_of_serve_yaml_answers_behind_rays_own_proxy(behind_proxy, monologue):
-    with httpx.Client(base_url=behind_proxy, trust_env=False, timeout=120) as client:
+    with httpx.Client(base_url=behind_proxy, trust_env=False, timeout=PATIENCE_S) as client:
         speech = {"model": "tts-1", "voice": "alloy", "input": TEXT, "response_format": "wav"}
         spoken = client.post("/v1/audio/speech", json=speech)
         form = {"data": {"model": "whisper-1"}, "files": {"file": ("a.wav", spoken.content)}}
@@ -375,7 +379,7 @@ def test_the_application_of_serve_yaml_answers_behind_rays_own_proxy(behind_prox
         form = {"data": {"model": "whisper-1", "stream": "true"}, "files": {"file": monologue}}
         with client.stream("POST", "/v1/audio/transcriptions", **form) as stream:
             assert next(stream.iter_lines()).startswith("data: ")
-        until = time.monotonic() + 60
+        until = time.monotonic() + PATIENCE_S
         left = re.compile(r'myna_cancellations_total\{replica="SpeechToText.* 1\.0')
         while not left.search(client.get("/metrics").text):
             assert time.monotonic() < until, "the replica does not know that the client has left"
