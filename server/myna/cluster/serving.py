@@ -7,6 +7,7 @@ import signal
 import sys
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
+from typing import NoReturn
 
 from myna.cluster.calls import Fleet
 from myna.cluster.front import front
@@ -58,7 +59,11 @@ def run(settings: Settings) -> None:
     try:
         cluster.start()
         # The signal comes once more behind the drain, when the cluster has to be stopped yet.
-        signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+        signal.signal(signal.SIGTERM, _leave)
         listener.run(app)
     finally:
         cluster.stop()
+
+
+def _leave(*_: object) -> NoReturn:
+    sys.exit(0)
