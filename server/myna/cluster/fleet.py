@@ -6,7 +6,7 @@ import asyncio
 import logging
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import suppress
-from typing import cast
+from typing import Any, cast
 
 from ray.exceptions import RayActorError, RayError, RayTaskError
 from ray.serve.exceptions import (
@@ -63,9 +63,8 @@ class RayFleet:
 
     async def metrics(self) -> Mapping[str, str]:
         """Of every replica that answers in time."""
-        asked = [handle.broadcast("metrics") for handle in self._handles.values()]
         answers = await asyncio.gather(
-            *(one.results_async(timeout_s=_REPORT_S, return_exceptions=True) for one in asked),
+            *(asyncio.to_thread(_reports, handle) for handle in self._handles.values()),
             return_exceptions=True,
         )
         pages: dict[str, str] = {}
@@ -79,6 +78,12 @@ class RayFleet:
     def line(self) -> MailboxLine:
         """A line for a session."""
         return self._lines.open()
+
+
+def _reports(handle: DeploymentHandle) -> list[Any]:
+    """Of each replica its report, or what it raised. Waits in the thread: under load, what Ray
+    gives an event loop to await has been seen not to wake it."""
+    return handle.broadcast("metrics").results(timeout_s=_REPORT_S, return_exceptions=True)
 
 
 def translated(error: Exception) -> Exception:

@@ -6,7 +6,7 @@ class DeploymentResponseGenerator(AsyncIterator[Any]):
     def cancel(self) -> None: ...
 
 class DeploymentBroadcastResponse:
-    async def results_async(
+    def results(
         self, *, timeout_s: float | None = None, return_exceptions: bool = False
     ) -> list[Any]: ...
 
