@@ -6,10 +6,11 @@ from pathlib import Path
 
 from myna.planning import diarizer_name, store
 from myna.settings import Settings
-from myna.store.bundle import Packing, Unpacked, pack, unpack
 from myna.store.cards import Catalogue, default_directory
+from myna.store.packing import Packing, pack
 from myna.store.progress import TerminalProgress
 from myna.store.resolution import resolve
+from myna.store.unpacking import Unpacked, unpack
 
 
 def bundle(settings: Settings, output: Path, names: tuple[str, ...]) -> list[str]:

@@ -38,7 +38,8 @@ from myna.auth import Keyring
 from myna.errors import BadRequest, MethodNotAllowed, MynaError, NotFound
 from myna.gate import Gate
 from myna.lifecycle import living
-from myna.loading import Loader, ModelPlan
+from myna.loading import Loader
+from myna.plan import ModelPlan
 from myna.playground import Playground
 from myna.realtime.sessions import Sessions
 from myna.settings import Settings

@@ -7,25 +7,18 @@ import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor
-from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Any, TypeVar
 
 from myna.api.names import FAST_TTS_NAMES, STT_NAMES, TTS_NAMES
 from myna.audio.decode import DecodeLimits, Decoder
 from myna.audio.vad import SpeechDetector, VadModel
 from myna.audio.windows import Loudness, SpeechProbabilities
-from myna.engines.contract import (
-    Diarizer,
-    Synthesizer,
-    Transcriber,
-    Voice,
-    WindowJob,
-    WindowResult,
-)
-from myna.engines.devices import Device, DeviceChoice, choose_device
+from myna.building import build_diarizer, build_synthesizer, build_transcriber
+from myna.engines.contract import Synthesizer, Transcriber, WindowJob, WindowResult
 from myna.machine import give_back_freed_memory
+from myna.plan import ModelPlan, PlannedModel
 from myna.scheduling.admission import Admission
 from myna.scheduling.casting import check_stand_ins
 from myna.scheduling.diarization import DiarizationService, ListeningJob, ListeningRunner
@@ -38,46 +31,10 @@ from myna.scheduling.voices import foreseen, give_stand_ins, meant_by
 from myna.scheduling.workers import Observer, Workers
 from myna.settings import Settings
 
-EngineName = Literal["whisper", "piper", "kokoro", "diarizer", "fake"]
 _Engine = TypeVar("_Engine", Transcriber, Synthesizer)
 _Service = TypeVar("_Service", TranscriptionService, SpeechService)
 
 _log = logging.getLogger("myna.loading")
-
-
-@dataclass(frozen=True, slots=True)
-class PlannedModel:
-    """A model whose files are in place."""
-
-    id: str
-    engine: EngineName
-    folder: Path
-    """Unused by the fake engine."""
-    aliases: tuple[str, ...] = ()
-    voices: tuple[Voice, ...] = ()
-    """What its card says that it speaks with; empty for a model without a card."""
-    stand_ins: Mapping[str, str] = field(default_factory=dict[str, str])
-    """OpenAI's voice names, each with the id of one of `voices`."""
-
-
-@dataclass(frozen=True, slots=True)
-class ModelPlan:
-    """What to load, and with how many threads."""
-
-    stt: tuple[PlannedModel, ...]
-    """The default first."""
-    tts: tuple[PlannedModel, ...]
-    """The default first."""
-    threads: int
-    """CPU threads for all engines together."""
-    diarize: PlannedModel | None = None
-    without_speakers: str = "it was started with --diarize none"
-    """Why nothing is planned that tells speakers apart."""
-
-    @property
-    def front_threads(self) -> int:
-        """Threads for decoding, voice activity, features and encoding of requests."""
-        return 2 * self.threads + 4
 
 
 class Loader:
@@ -142,7 +99,7 @@ class Loader:
         takes a small part of what a transcription does and runs beside one."""
         if self._plan.diarize is None:
             return None
-        engine = self._build_diarizer(self._plan.diarize)
+        engine = build_diarizer(self._plan.diarize)
         threads = max(1, self._plan.threads // 2)
         workers = Workers[ListeningJob, Any](
             ListeningRunner(),
@@ -207,7 +164,7 @@ class Loader:
     def _transcriber(
         self, model: PlannedModel, decoder: Decoder, speech: Callable[[], SpeechProbabilities]
     ) -> Loaded[TranscriptionService]:
-        engine = _timed(model, lambda: self._build_transcriber(model))
+        engine = _timed(model, lambda: build_transcriber(model, self._settings, self._plan.threads))
         workers = Workers[WindowJob, WindowResult](
             engine,
             threads=engine.workers,
@@ -224,7 +181,7 @@ class Loader:
         return Loaded(service, _closing(workers.close, engine.close))
 
     def _speaker(self, model: PlannedModel) -> Loaded[SpeechService]:
-        engine = _timed(model, lambda: self._build_synthesizer(model))
+        engine = _timed(model, lambda: build_synthesizer(model, self._settings, self._plan.threads))
         # What the fake engine says is heard again as it was written, and its voices are told apart
         # by their loudness.
         fake = model.engine == "fake"
@@ -249,60 +206,6 @@ class Loader:
         close = _closing(workers.close, engine.close)
         return Loaded(service, close, tuple(engine.voices), meant_by(engine))
 
-    def _build_transcriber(self, model: PlannedModel) -> Transcriber:
-        if model.engine == "fake":
-            from myna.engines.fake import FakeTranscriber  # noqa: PLC0415 - loaded when chosen
-
-            return FakeTranscriber(model.id)
-        from myna.engines.whisper import WhisperTranscriber  # noqa: PLC0415 - loaded when chosen
-        from myna.engines.whisper.windowing import Sizing  # noqa: PLC0415 - loaded when chosen
-
-        return WhisperTranscriber(
-            model.folder,
-            model.id,
-            device=self._settings.device,
-            compute_type=self._settings.compute_type,
-            cores=self._plan.threads,
-            batch_limit=self._settings.batch_size,
-            sizing=Sizing(enabled=self._settings.right_size),
-        )
-
-    def _build_diarizer(self, model: PlannedModel) -> Diarizer:
-        if model.engine == "fake":
-            from myna.engines.fake_diarizer import FakeDiarizer  # noqa: PLC0415 - loaded when chosen
-
-            return FakeDiarizer(model.id)
-        from myna.engines.diarizer import SpeakerDiarizer  # noqa: PLC0415 - loaded when chosen
-
-        return SpeakerDiarizer(model.folder, model.id)
-
-    def _build_synthesizer(self, model: PlannedModel) -> Synthesizer:
-        if model.engine == "fake":
-            from myna.engines.fake import FakeSynthesizer  # noqa: PLC0415 - loaded when chosen
-
-            return FakeSynthesizer(model.id)
-        if model.engine == "kokoro":
-            from myna.engines.kokoro import KokoroSynthesizer  # noqa: PLC0415 - loaded when chosen
-
-            return KokoroSynthesizer.load(
-                model.folder,
-                model.id,
-                voices=model.voices,
-                stand_ins=model.stand_ins,
-                device=_onnx_device(self._settings.device),
-                threads=1,
-                workers=self._plan.threads,
-            )
-        from myna.engines.piper import PiperSynthesizer  # noqa: PLC0415 - loaded when chosen
-
-        return PiperSynthesizer.load(
-            model.folder,
-            model.id,
-            device=_onnx_device(self._settings.device),
-            threads=1,
-            workers=self._plan.threads,
-        )
-
 
 def speech_names(
     residents: Sequence[Resident[SpeechService]],
@@ -313,14 +216,6 @@ def speech_names(
     if not {"piper", "kokoro"} <= set(found):
         return {}
     return {name: found["piper" if name in FAST_TTS_NAMES else "kokoro"] for name in TTS_NAMES}
-
-
-def _onnx_device(asked: DeviceChoice) -> Device:
-    """Where ONNX models run: the plain build of onnxruntime has no GPU, and a voice needs none."""
-    import onnxruntime  # noqa: PLC0415 - slow to import, and only needed with an ONNX engine
-
-    gpus = int("CUDAExecutionProvider" in onnxruntime.get_available_providers())
-    return choose_device("cpu" if asked == "cpu" else "auto", gpus)
 
 
 def _timed(model: PlannedModel, build: Callable[[], _Engine]) -> _Engine:

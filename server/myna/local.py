@@ -26,7 +26,7 @@ from myna.scheduling.residents import Residents
 from myna.scheduling.transcription import TranscriptionService
 from myna.scheduling.voices import voice_named
 from myna.settings import Settings
-from myna.text.formats import ResponseFormat, render
+from myna.text.answers import ResponseFormat, render
 from myna.text.languages import language_code
 from myna.text.sentences import speakable
 

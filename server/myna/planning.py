@@ -8,7 +8,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from myna.engines.devices import choose_threads
-from myna.loading import ModelPlan, PlannedModel
+from myna.plan import ModelPlan, PlannedModel
 from myna.settings import Settings
 from myna.store.cards import CardTask, Catalogue, default_directory
 from myna.store.progress import TerminalProgress

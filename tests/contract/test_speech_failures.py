@@ -12,7 +12,8 @@ import uvicorn
 from myna.app import create_app
 from myna.engines.fake import FakeSynthesizer
 from myna.errors import EngineFailure
-from myna.loading import Loader, ModelPlan, PlannedModel
+from myna.loading import Loader
+from myna.plan import ModelPlan, PlannedModel
 from myna.scheduling import speaking
 from myna.settings import Settings
 from myna.text.sentences import pieces

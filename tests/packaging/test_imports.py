@@ -17,7 +17,6 @@ PACKAGE = Path(myna.__file__).parent
 
 ENGINE = {"engines.contract", "engines.devices", "audio", "text.transcript", "errors", "stages"}
 SPEAKING = {"engines.espeak_text", "engines.sessions", "engines.word_times"}
-
 PARTS = {
     "accounts",
     "api",
@@ -51,16 +50,18 @@ MAY_IMPORT: dict[str, set[str]] = {
     "engines.contract": {"stages", "text.transcript"},
     "engines.devices": set(),
     "engines.espeak_text": set(),
-    "engines.sessions": {"engines.devices", "errors"},
+    "protobuf": set(),
+    "engines.onnx_graph": {"protobuf"},
+    "engines.sessions": {"engines.devices", "errors", "protobuf"},
     "engines.tonecode": {"engines.contract"},
     "engines.word_times": {"engines.contract", "text.transcript"},
     # Beside each other, and blind to each other.
     "audio": {"engines.contract", "errors", "text.transcript"},
-    "conversion": set(),
+    "conversion": {"protobuf"},
     "store": {"conversion", "engines.contract"},
     "engines.fake": ENGINE | {"engines.tonecode"},
     "engines.fake_diarizer": ENGINE | {"engines.tonecode"},
-    "engines.piper": ENGINE | SPEAKING,
+    "engines.piper": ENGINE | SPEAKING | {"engines.onnx_graph"},
     "engines.kokoro": ENGINE | SPEAKING,
     "engines.whisper": ENGINE,
     "engines.diarizer": ENGINE | {"engines.sessions"},
@@ -76,6 +77,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         "audio",
         "text",
         "store.custom_voices",
+        "store.records",
         "engines.contract",
         "errors",
         "auth",
@@ -84,18 +86,20 @@ MAY_IMPORT: dict[str, set[str]] = {
     },
     "telemetry": {"api.responses", "errors", "scheduling", "stages"},
     # The top: what puts the parts together, and what starts that.
-    "loading": PARTS | {"machine"},
+    "plan": {"engines.contract"},
+    "building": {"engines", "plan", "settings"},
+    "loading": PARTS | {"building", "machine", "plan"},
     "lifecycle": PARTS | {"loading", "machine", "quiet"},
-    "planning": PARTS | {"loading"},
+    "planning": PARTS | {"plan"},
     "gate": {"accounts", "api", "auth", "errors", "playground", "realtime", "telemetry"},
-    "app": PARTS | {"gate", "lifecycle", "loading"},
+    "app": PARTS | {"gate", "lifecycle", "loading", "plan"},
     "playing": {"errors"},
     "local": PARTS | {"loading", "machine", "planning", "playing"},
     "serving": {"api.draining", "app", "machine", "planning", "settings", "sockets", "telemetry"},
     # Many servers as one: beside `serving`, on the same parts, and nobody needs it but the CLI.
-    "cluster": PARTS | {"app", "gate", "loading", "machine", "planning", "serving"},
+    "cluster": PARTS | {"app", "gate", "machine", "planning", "serving"},
     "cluster.scaling": set(),  # Ray sends it elsewhere by itself
-    "cluster.tasks": {"loading", "settings"},
+    "cluster.tasks": {"plan", "settings"},
     "cluster.shape": {"cluster.tasks", "settings"},
     "cluster.calls": {"cluster.tasks"},
     "cluster.hosting": {"cluster.calls"},

@@ -21,7 +21,7 @@ from myna.app import create_app
 from myna.audio.codecs import layout_of
 from myna.audio.encode import encoder
 from myna.engines.fake import FakeSynthesizer
-from myna.loading import ModelPlan, PlannedModel
+from myna.plan import ModelPlan, PlannedModel
 from myna.settings import Settings
 
 MIB = 1024 * 1024

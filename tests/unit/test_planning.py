@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from myna import planning
-from myna.loading import PlannedModel
+from myna.plan import PlannedModel
 from myna.settings import Settings
 from myna.store.weights import ModelUnavailable
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+from contextlib import aclosing
 
 import anyio
 from starlette.requests import ClientDisconnect
@@ -53,6 +54,19 @@ class Body:
             raise ClientGone("The client left before its request was complete.") from gone
         if gathered:
             yield bytes(gathered)
+
+    async def whole(self) -> bytes:
+        """All of it, in memory. Raises as `blocks` does; what a refused client goes on to write has
+        been taken and dropped."""
+        held = bytearray()
+        try:
+            async with aclosing(self.blocks()) as blocks:
+                async for block in blocks:
+                    held += block
+        except PayloadTooLarge:
+            await self.drain()
+            raise
+        return bytes(held)
 
     async def drain(self) -> None:
         """Take and drop what a refused client still writes, within bounds: it would not read an

@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import json
 from collections.abc import AsyncIterator, Mapping
-from contextlib import aclosing
 from typing import Any, cast
 
 from anyio import to_thread
@@ -14,7 +13,7 @@ from python_multipart.multipart import parse_options_header
 from myna.api.body import BODY_LIMIT_BYTES, Body
 from myna.api.forms import Form, Upload, refuse, stored, strict_json
 from myna.api.spool import Spool
-from myna.errors import BadRequest, MynaError
+from myna.errors import BadRequest
 
 
 async def read_json_form(
@@ -30,18 +29,12 @@ async def read_json_form(
     errors are those of `api.multipart.read_form`.
     """
     body = Body(stream, headers, limit_bytes)
-    try:
-        kind, _ = parse_options_header(headers.get("content-type"))
-        if kind != b"application/json":
-            raise BadRequest("The request is not JSON. Send it with content-type application/json.")
-        text = bytearray()
-        async with aclosing(body.blocks()) as blocks:
-            async for block in blocks:
-                text += block
-    except MynaError:
+    kind, _ = parse_options_header(headers.get("content-type"))
+    if kind != b"application/json":
         await body.drain()
-        raise
-    return await to_thread.run_sync(_form_from_json, bytes(text), spool or Spool())
+        raise BadRequest("The request is not JSON. Send it with content-type application/json.")
+    text = await body.whole()
+    return await to_thread.run_sync(_form_from_json, text, spool or Spool())
 
 
 def _form_from_json(text: bytes, spool: Spool) -> Form:

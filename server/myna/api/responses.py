@@ -11,7 +11,7 @@ from starlette.responses import Response, StreamingResponse
 from starlette.types import Receive, Scope, Send
 
 from myna.errors import ClientGone, MynaError, envelope, headers
-from myna.text.formats import encode_json
+from myna.text.encoding import encode_json
 
 T = TypeVar("T")
 

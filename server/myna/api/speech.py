@@ -14,10 +14,10 @@ from typing import Any, Literal, get_args
 
 from fastapi import APIRouter, Request
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
-from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 
 from myna.api.admission import admitted, leased, leaving
+from myna.api.body import Body
 from myna.api.casting import cast, refuse_unspoken
 from myna.api.context import Context, caller, context, record
 from myna.api.responses import LiveStream, event, primed, unless_gone
@@ -29,7 +29,7 @@ from myna.audio.codecs import (
     layout_of,
 )
 from myna.engines.contract import OPENAI_VOICES
-from myna.errors import BadRequest, ClientGone, MynaError, PayloadTooLarge, envelope
+from myna.errors import BadRequest, MynaError, envelope
 from myna.scheduling.pieces import Utterance
 from myna.scheduling.speaking import Spoken
 from myna.stages import Record
@@ -43,6 +43,7 @@ router = APIRouter(tags=["audio"])
 _AUDIO_TOKENS_PER_S = 20
 """The hosted gpt-4o-mini-tts bills about 1,200 audio tokens a minute."""
 _BODY_LIMIT_BYTES = 1024 * 1024
+"""Far above any text that is accepted."""
 
 
 class VoiceObject(BaseModel):
@@ -109,7 +110,7 @@ async def speech(request: Request) -> Response:
     place = await admitted(request, residents.tts.admission, _BODY_LIMIT_BYTES)
     streaming = False
     try:
-        body = _parsed(await _read(request))
+        body = _parsed(await Body(request.stream(), request.headers, _BODY_LIMIT_BYTES).whole())
         model = request.path_params.get("deployment") or body.model
         if not model:
             raise BadRequest("you must provide a model parameter", param="model")
@@ -146,19 +147,6 @@ def _wants_words(body: SpeechRequest) -> bool:
                 param=name,
             )
     return bool(body.timestamp_granularities or body.subtitles)
-
-
-async def _read(request: Request) -> bytes:
-    """The body, up to a limit far above any text that is accepted."""
-    held = bytearray()
-    try:
-        async for chunk in request.stream():
-            held += chunk
-            if len(held) > _BODY_LIMIT_BYTES:
-                raise PayloadTooLarge(_BODY_LIMIT_BYTES, len(held))
-    except ClientDisconnect as gone:
-        raise ClientGone("the client closed the connection") from gone
-    return bytes(held)
 
 
 def _parsed(raw: bytes) -> SpeechRequest:

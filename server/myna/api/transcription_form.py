@@ -14,7 +14,7 @@ from myna.api.speaker_form import SpeakerForm
 from myna.audio.windows import Cutting
 from myna.engines.contract import DecodingOptions, Transcriber
 from myna.errors import BadRequest
-from myna.text.formats import Granularity, ResponseFormat
+from myna.text.answers import Granularity, ResponseFormat
 from myna.text.hints import checked_keywords, require_known, spoken_languages
 from myna.text.transcript import Task
 

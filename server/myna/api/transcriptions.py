@@ -26,7 +26,9 @@ from myna.scheduling.resident import Resident
 from myna.scheduling.residents import Residents
 from myna.scheduling.transcription import Bounds, Progress, Transcription, TranscriptionService
 from myna.stages import Record
-from myna.text.formats import delta_event, done_event, render, segment_event, segment_id
+from myna.text.answers import render
+from myna.text.events import delta_event, done_event
+from myna.text.shapes import speaker_segment_id, speaker_segment_shape
 from myna.text.transcript import Task, Transcript
 
 router = APIRouter(tags=["audio"])
@@ -236,8 +238,8 @@ async def _segments(transcription: Transcription | Ahead) -> AsyncIterator[bytes
                 continue
             number += 1
             text = segment.text.rstrip() if number > 1 else segment.text.strip()
-            yield event(delta_event(text, segment_id=segment_id(number)))
-            yield event(segment_event(number, segment))
+            yield event(delta_event(text, segment_id=speaker_segment_id(number)))
+            yield event(speaker_segment_shape(number, segment))
 
 
 async def _deltas(transcription: Transcription | Ahead, *, logprobs: bool) -> AsyncIterator[bytes]:

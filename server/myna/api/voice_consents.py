@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 from fastapi import APIRouter, Request
@@ -11,13 +12,31 @@ from starlette.responses import Response
 from myna.api.context import context
 from myna.api.forms import refuse
 from myna.api.keeping import form_of, full, is_audio, kept, language_tag, named, uploaded
+from myna.api.records import RecordKind
 from myna.api.responses import json_response
-from myna.errors import BadRequest, NotFound, UnsupportedAudio
-from myna.store.custom_voices import Consent, ConsentInUse, CustomVoices, Full
+from myna.errors import BadRequest, UnsupportedAudio
+from myna.store.custom_voices import Consent, ConsentInUse, Full
 
 router = APIRouter(tags=["voices"])
 
 _MOST_LISTED, _USUALLY_LISTED = 100, 20
+
+
+def _members(consent: Consent) -> dict[str, Any]:
+    return {
+        "name": consent.name,
+        "language": consent.language,
+        "created_at": consent.created_at,
+    }
+
+
+_KIND = RecordKind(
+    noun="voice consent",
+    param="consent_id",
+    object="audio.voice_consent",
+    deleted_object="audio.voice_consent",
+    members=_members,
+)
 
 
 @router.post("/audio/voice_consents", summary="Keep a consent recording")
@@ -38,7 +57,7 @@ async def create(request: Request) -> Response:
             return shared.custom.add_consent(consent, data), consent
 
         try:
-            return json_response(_object(*await kept(add)))
+            return json_response(_KIND.shape(*await kept(add)))
         except Full:
             raise full("consents", shared.settings.max_custom_voices) from None
 
@@ -55,7 +74,7 @@ async def list_(request: Request) -> Response:
             # The one that the client names may have been deleted since.
             ids = [id_ for id_ in ids if id_ < after]
         found = [(id_, custom.consents.find(id_)) for id_ in ids[:limit]]
-        data = [_object(id_, consent) for id_, consent in found if consent is not None]
+        data = [_KIND.shape(id_, consent) for id_, consent in found if consent is not None]
         return {
             "object": "list",
             "data": data,
@@ -70,24 +89,14 @@ async def list_(request: Request) -> Response:
 @router.get("/audio/voice_consents/{consent}", summary="One consent")
 async def retrieve(request: Request, consent: str) -> Response:
     """What it is called; the recording itself is not given out."""
-    custom = context(request).custom
-    return json_response(_object(consent, await kept(lambda: _found(custom, consent))))
+    return await _KIND.retrieve(context(request).custom.consents, consent)
 
 
 @router.post("/audio/voice_consents/{consent}", summary="Rename a consent")
 async def rename(request: Request, consent: str) -> Response:
     """JSON or a form with `name`."""
     shared = context(request)
-    async with await form_of(request, shared) as form:
-        name = named(form)
-
-    def change() -> Consent:
-        renamed = _found(shared.custom, consent).model_copy(update={"name": name})
-        if not shared.custom.consents.change(consent, renamed):
-            raise _unknown(consent)
-        return renamed
-
-    return json_response(_object(consent, await kept(change)))
+    return await _KIND.rename(request, shared, shared.custom.consents, consent)
 
 
 @router.delete("/audio/voice_consents/{consent}", summary="Delete a consent")
@@ -95,14 +104,11 @@ async def delete(request: Request, consent: str) -> Response:
     """Refused while a voice rests on it."""
     custom = context(request).custom
     try:
-        deleted = await kept(lambda: custom.delete_consent(consent))
+        return await _KIND.delete(consent, partial(custom.delete_consent, consent))
     except ConsentInUse as used:
         raise BadRequest(
             f"The voice {used} rests on this consent; delete the voice first.", code="in_use"
         ) from None
-    if not deleted:
-        raise _unknown(consent)
-    return json_response({"id": consent, "object": "audio.voice_consent", "deleted": True})
 
 
 def _limit(query: QueryParams) -> int:
@@ -110,24 +116,3 @@ def _limit(query: QueryParams) -> int:
     if not (text.isascii() and text.isdigit() and 1 <= int(text[:9]) <= _MOST_LISTED):
         refuse("limit", f"Invalid 'limit': {text[:40]!r} is no number from 1 to {_MOST_LISTED}.")
     return int(text)
-
-
-def _found(custom: CustomVoices, id_: str) -> Consent:
-    consent = custom.consents.find(id_)
-    if consent is None:
-        raise _unknown(id_)
-    return consent
-
-
-def _unknown(id_: str) -> NotFound:
-    return NotFound(f"No voice consent found with id '{id_[:80]}'.", param="consent_id")
-
-
-def _object(id_: str, consent: Consent) -> dict[str, Any]:
-    return {
-        "object": "audio.voice_consent",
-        "id": id_,
-        "name": consent.name,
-        "language": consent.language,
-        "created_at": consent.created_at,
-    }

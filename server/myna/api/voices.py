@@ -11,16 +11,37 @@ from starlette.responses import Response
 
 from myna.api import voice_form
 from myna.api.context import context
-from myna.api.keeping import form_of, full, kept, named
+from myna.api.keeping import form_of, full, kept
+from myna.api.records import RecordKind
 from myna.api.responses import json_response, unless_gone
 from myna.api.voice_form import VoiceForm
 from myna.engines.contract import OPENAI_VOICES, Synthesizer, Voice
-from myna.errors import BadRequest, NotFound, NotImplementedHere
+from myna.errors import BadRequest, NotImplementedHere
 from myna.scheduling.casting import Role, Speaker, role_of
 from myna.store.custom_voices import ConsentMissing, CustomVoice, CustomVoices, Full
 from myna.text.samples import sample
 
 router = APIRouter(tags=["voices"])
+
+
+def _members(voice: CustomVoice) -> dict[str, Any]:
+    found: dict[str, Any] = {
+        "name": voice.name,
+        "created_at": voice.created_at,
+        "type": voice.type,
+        "language": voice.language,
+        "engine": voice.engine,
+    }
+    return found if voice.blend is None else {**found, "prompt": voice.blend}
+
+
+_KIND = RecordKind(
+    noun="custom voice",
+    param="voice_id",
+    object="audio.voice",
+    deleted_object="audio.voice.deleted",
+    members=_members,
+)
 
 
 @router.get("/audio/voices", summary="Voices; no key needed")
@@ -83,7 +104,7 @@ async def create(request: Request) -> Response:
         voice, file = await _made_by_one(request, asked)
         try:
             id_ = await kept(lambda: shared.custom.add_voice(voice, file))
-            return json_response(_object(id_, voice))
+            return json_response(_KIND.shape(id_, voice))
         except Full:
             raise full("custom voices", shared.settings.max_custom_voices) from None
         except ConsentMissing:
@@ -127,54 +148,18 @@ async def _made_by(
 @router.get("/audio/voices/{voice}", summary="One custom voice")
 async def retrieve(request: Request, voice: str) -> Response:
     """As it was answered when it was made."""
-    custom = context(request).custom
-    return json_response(_object(voice, await kept(lambda: _found(custom, voice))))
+    return await _KIND.retrieve(context(request).custom.voices, voice)
 
 
 @router.post("/audio/voices/{voice}", summary="Rename a custom voice")
 async def rename(request: Request, voice: str) -> Response:
     """JSON or a form with `name`."""
     shared = context(request)
-    async with await form_of(request, shared) as form:
-        name = named(form)
-
-    def change() -> CustomVoice:
-        renamed = _found(shared.custom, voice).model_copy(update={"name": name})
-        if not shared.custom.voices.change(voice, renamed):
-            raise _unknown(voice)
-        return renamed
-
-    return json_response(_object(voice, await kept(change)))
+    return await _KIND.rename(request, shared, shared.custom.voices, voice)
 
 
 @router.delete("/audio/voices/{voice}", summary="Delete a custom voice")
 async def delete(request: Request, voice: str) -> Response:
     """What is being spoken with it is spoken to its end. Its consent stays."""
     custom = context(request).custom
-    if not await kept(lambda: custom.voices.delete(voice)):
-        raise _unknown(voice)
-    return json_response({"id": voice, "object": "audio.voice.deleted", "deleted": True})
-
-
-def _found(custom: CustomVoices, id_: str) -> CustomVoice:
-    voice = custom.voices.find(id_)
-    if voice is None:
-        raise _unknown(id_)
-    return voice
-
-
-def _unknown(id_: str) -> NotFound:
-    return NotFound(f"No custom voice found with id '{id_[:80]}'.", param="voice_id")
-
-
-def _object(id_: str, voice: CustomVoice) -> dict[str, Any]:
-    found: dict[str, Any] = {
-        "object": "audio.voice",
-        "id": id_,
-        "name": voice.name,
-        "created_at": voice.created_at,
-        "type": voice.type,
-        "language": voice.language,
-        "engine": voice.engine,
-    }
-    return found if voice.blend is None else {**found, "prompt": voice.blend}
+    return await _KIND.delete(voice, partial(custom.voices.delete, voice))

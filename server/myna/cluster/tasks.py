@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Literal
 
-from myna.loading import ModelPlan, PlannedModel
+from myna.plan import ModelPlan, PlannedModel
 from myna.settings import Settings
 
 Task = Literal["stt", "tts"]

@@ -16,7 +16,7 @@ from myna.realtime.items import Ask
 from myna.realtime.session import Session, Step
 from myna.scheduling.queue import Ticket
 from myna.stages import UNRECORDED, Record
-from myna.text.formats import encode_json
+from myna.text.encoding import encode_json
 
 MOST_EVENTS = 512
 """That a client may leave unread on our side; what the network holds comes on top."""

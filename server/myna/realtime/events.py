@@ -6,7 +6,7 @@ from typing import Any
 
 from myna.errors import MynaError, envelope
 from myna.realtime.items import Delta, Item
-from myna.text.formats import completed_event, logprob_objects
+from myna.text.shapes import logprob_shapes, text_shape
 
 Event = dict[str, Any]
 
@@ -68,20 +68,22 @@ def delta(item: Item, part: Delta) -> Event:
     """The item's text goes on."""
     event = _of(item, "delta") | {"delta": part.text}
     if item.manner.logprobs:
-        event["logprobs"] = logprob_objects(part.tokens)
+        event["logprobs"] = logprob_shapes(part.tokens)
     return event
 
 
 def completed(item: Item, *, counts_duration: bool, languages: bool) -> Event:
     """The item's whole text."""
-    event = completed_event(
+    shape = text_shape(
         item.transcript(),
         usage="duration" if counts_duration else "tokens",
         output_tokens=item.output_tokens(),
-        logprobs=item.tokens if item.manner.logprobs else None,
         languages=languages,
     )
-    return _of(item, "completed") | event
+    event = _of(item, "completed") | {"transcript": shape.pop("text")} | shape
+    if item.manner.logprobs:
+        event["logprobs"] = logprob_shapes(item.tokens)
+    return event
 
 
 def failed(item: Item, failure: MynaError) -> Event:

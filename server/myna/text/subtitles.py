@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Literal
 
-from myna.text.formats import render, word_shape
-from myna.text.transcript import Segment, Transcript, Word
+from myna.text.cues import srt, vtt
+from myna.text.shapes import word_shape
+from myna.text.transcript import Segment, Word
 
 SubtitleFormat = Literal["srt", "vtt"]
 
@@ -23,10 +24,8 @@ def word_entry(word: Word) -> dict[str, Any]:
 
 def subtitles(words: Sequence[Word], form: SubtitleFormat) -> str:
     """A cue for each sentence, or for parts of one that is longer than LONGEST_CUE."""
-    segments = tuple(_segment(cue) for cue in _cues(words))
-    duration_s = words[-1].end_s if words else 0.0
-    spoken = Transcript("transcribe", "", duration_s, segments)
-    return render(spoken, form).body.decode()
+    segments = [_segment(cue) for cue in _cues(words)]
+    return srt(segments) if form == "srt" else vtt(segments)
 
 
 def _cues(words: Iterable[Word]) -> Iterator[list[Word]]:

@@ -1,98 +1,47 @@
-"""How much of a request is taken, seen through the forms that are read from it."""
+"""A body that is wanted whole: its limit, and clients that leave."""
 
-import asyncio
-from collections.abc import Iterable
+from __future__ import annotations
 
+from collections.abc import AsyncIterator
+
+import anyio
 import pytest
 from starlette.requests import ClientDisconnect
 
-from myna.api.multipart import read_form
-from myna.errors import BadRequest, ClientGone, PayloadTooLarge
-
-HEADERS = {"content-type": "multipart/form-data; boundary=b0und"}
+from myna.api.body import Body
+from myna.errors import ClientGone, PayloadTooLarge
 
 
-def upload(data: bytes) -> bytes:
-    head = 'Content-Disposition: form-data; name="file"; filename="a.wav"'
-    return b"--b0und\r\n" + head.encode() + b"\r\n\r\n" + data + b"\r\n"
+async def chunks(*sent: bytes, read: list[bytes] | None = None) -> AsyncIterator[bytes]:
+    for chunk in sent:
+        if read is not None:
+            read.append(chunk)
+        yield chunk
 
 
-def closed(*parts: bytes) -> bytes:
-    return b"".join(parts) + b"--b0und--\r\n"
+def test_a_body_within_its_limit_is_read_whole() -> None:
+    assert anyio.run(Body(chunks(b"ab", b"", b"cd"), {}, 4).whole) == b"abcd"
 
 
-class Stream:
-    """A body that counts how much of it was taken, and may end in an exception."""
-
-    def __init__(self, chunks: Iterable[bytes], error: Exception | None = None) -> None:
-        self.chunks, self.error, self.taken = iter(chunks), error, 0
-
-    def __aiter__(self):
-        return self
-
-    async def __anext__(self) -> bytes:
-        for chunk in self.chunks:
-            self.taken += len(chunk)
-            return chunk
-        if self.error:
-            raise self.error
-        raise StopAsyncIteration
-
-
-def test_a_declared_length_over_the_limit_is_refused_after_taking_what_is_sent():
-    body = closed(upload(b"x" * 1000))
-    stream = Stream([body[:600], body[600:]])
-    headers = {**HEADERS, "content-length": str(len(body))}
-    with pytest.raises(PayloadTooLarge, match=f"{len(body)} bytes read"):
-        asyncio.run(read_form(stream, headers, limit_bytes=1000))
-    assert stream.taken == len(body)
-
-
-def test_a_client_that_waits_for_permission_to_send_is_refused_at_once():
-    stream = Stream([b"x"])
-    headers = {**HEADERS, "content-length": "5000", "expect": "100-Continue"}
+def test_one_byte_too_many_is_refused_and_what_follows_is_dropped() -> None:
+    read: list[bytes] = []
     with pytest.raises(PayloadTooLarge):
-        asyncio.run(read_form(stream, headers, limit_bytes=1000))
-    assert stream.taken == 0
+        anyio.run(Body(chunks(b"abcd", b"e", b"f", read=read), {}, 4).whole)
+    assert read == [b"abcd", b"e", b"f"]
 
 
-def test_an_endless_body_is_given_up_after_the_limit_once_more():
-    def forever():
-        yield upload(b"")[:-2]
-        while True:
-            yield b"x" * 100
-
-    stream = Stream(forever())
+def test_a_declared_length_is_refused_before_the_body_is_waited_for() -> None:
+    read: list[bytes] = []
+    headers = {"content-length": "5", "expect": "100-continue"}
     with pytest.raises(PayloadTooLarge):
-        asyncio.run(read_form(stream, HEADERS, limit_bytes=1000))
-    assert 2000 <= stream.taken <= 2400
+        anyio.run(Body(chunks(b"abcde", read=read), headers, 4).whole)
+    assert not read
 
 
-def test_a_client_that_stops_writing_without_leaving_is_not_waited_for(monkeypatch):
-    monkeypatch.setattr("myna.api.body._DRAIN_S", 0.01)
+def test_a_client_that_leaves_is_gone() -> None:
+    async def leaving() -> AsyncIterator[bytes]:
+        yield b"a"
+        raise ClientDisconnect
 
-    async def stalled():
-        yield b"x" * 2000
-        await asyncio.Event().wait()
-
-    with pytest.raises(PayloadTooLarge):
-        asyncio.run(read_form(stalled(), HEADERS, limit_bytes=1000))
-
-
-def test_a_refused_form_is_taken_to_its_end():
-    stream = Stream([closed(), b"more", b"and more"])
-    with pytest.raises(BadRequest):
-        asyncio.run(read_form(stream, {"content-type": "text/plain"}))
-    assert stream.taken == len(closed()) + 12
-
-
-def test_a_client_that_leaves_is_gone():
-    for sent in ([], [upload(b"abc")]):
-        with pytest.raises(ClientGone):
-            asyncio.run(read_form(Stream(sent, ClientDisconnect()), HEADERS))
-
-
-def test_a_client_that_leaves_while_it_is_refused_is_still_refused():
-    stream = Stream([b"x" * 2000], ClientDisconnect())
-    with pytest.raises(PayloadTooLarge):
-        asyncio.run(read_form(stream, HEADERS, limit_bytes=1000))
+    with pytest.raises(ClientGone):
+        anyio.run(Body(leaving(), {}, 4).whole)

@@ -4,7 +4,7 @@ import pytest
 from starlette.testclient import TestClient, WebSocketDenialResponse
 
 from myna.app import create_app
-from myna.loading import ModelPlan
+from myna.plan import ModelPlan
 from myna.settings import Settings
 
 

@@ -4,7 +4,7 @@ import pytest
 
 from myna.app import PREFIXES
 from myna.cluster.tasks import narrowed, only_one_server, repeatable, task_of, tasks_of
-from myna.loading import ModelPlan, PlannedModel
+from myna.plan import ModelPlan, PlannedModel
 from myna.settings import Settings
 
 BOTH = ("stt", "tts")

@@ -11,8 +11,10 @@ from typing import Any
 
 import pytest
 
-from myna.store.bundle import BundleError, Packing, pack, unpack
+from myna.store.bundle import BundleError
 from myna.store.cards import Catalogue, parse_card
+from myna.store.packing import Packing, pack
+from myna.store.unpacking import unpack
 
 FILES = {"model.bin": b"weights" * 1000, "voices/one.bin": b"a voice"}
 

@@ -6,16 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from myna.text.formats import (
-    JSON_TYPE,
-    RENDERERS,
-    TEXT_TYPE,
-    delta_event,
-    done_event,
-    encode_json,
-    render,
-    segment_event,
-)
+from myna.text.answers import JSON_TYPE, RENDERERS, TEXT_TYPE, render
 from myna.text.transcript import Segment, TokenLogprob, Transcript, Word
 
 HELLO = Segment(
@@ -132,29 +123,6 @@ def test_whole_seconds_are_still_numbers_with_a_point():
     assert b'"duration":10.0,' in render(SILENCE, "verbose_json").body
 
 
-@pytest.mark.parametrize(
-    ("said", "shown"),
-    [
-        (" Hello,", "Hello"),
-        (" “Quoted”", "Quoted"),
-        (" don't", "don't"),
-        (" (50%)", "50%"),
-        (" $5.", "$5"),
-        (" 3.14,", "3.14"),
-        (" -5", "-5"),
-        (" well-known", "well-known"),
-        ("你好。", "你好"),
-        (" ¿Qué?", "Qué"),
-        (" R&B", "R&B"),
-        (" ♪", "♪"),
-    ],
-)
-def test_words_lose_the_punctuation_around_them(said, shown):
-    transcript = replace(TRANSCRIPT, segments=(replace(HELLO, words=(Word(said, 0, 1, 1),)),))
-    words = body_of(transcript, "verbose_json", granularities=["word"])["words"]
-    assert [word["word"] for word in words] == [shown]
-
-
 @pytest.mark.parametrize("said", [" -", "...", " ", "", "“", " —", "。"])
 def test_a_word_of_punctuation_alone_is_no_word(said):
     words = (Word(said, 0, 1, 1), Word(" yes", 1, 2, 1))
@@ -233,36 +201,6 @@ def test_a_segment_that_ends_before_it_starts_is_shown_without_length():
     assert b"00:00:00,000 --> 00:00:00,000" in render(transcript, "srt").body
 
 
-def test_a_delta_event_carries_logprobs_where_given():
-    assert delta_event(" Hi") == {"type": "transcript.text.delta", "delta": " Hi"}
-    assert delta_event(" Hi", [TokenLogprob(" Hi", b" Hi", -0.5)]) == {
-        "type": "transcript.text.delta",
-        "delta": " Hi",
-        "logprobs": [{"token": " Hi", "logprob": -0.5, "bytes": [32, 72, 105]}],
-    }
-
-
-def test_the_done_event_carries_the_whole_text_and_typed_token_usage():
-    event = done_event(TRANSCRIPT, output_tokens=7)
-    assert list(event) == ["type", "text", "usage"]
-    assert event["type"] == "transcript.text.done"
-    assert event["text"] == TRANSCRIPT.text
-    assert event["usage"]["type"] == "tokens"
-    assert event["usage"]["total_tokens"] == 95
-    full = done_event(TRANSCRIPT, logprobs=True, languages=True)
-    assert list(full) == ["type", "text", "logprobs", "languages", "usage"]
-
-
-def test_the_done_event_of_a_translation_has_usage_too():
-    assert done_event(TRANSLATION)["usage"]["type"] == "tokens"
-
-
-def test_event_json_stays_on_one_line_for_readers_that_break_at_unicode_line_ends():
-    line = encode_json({"delta": "a\u2028b\u2029c\u0085d\ne\x0bf\x1cg"}).decode()
-    assert len(line.splitlines()) == 1
-    assert json.loads(line) == {"delta": "a\u2028b\u2029c\u0085d\ne\x0bf\x1cg"}
-
-
 def test_lone_surrogates_become_replacement_characters_and_pairs_become_one_character():
     transcript = replace(TRANSCRIPT, segments=(replace(HELLO, text=" a\ud800b \ud83d\ude00"),))
     for name in RENDERERS:
@@ -277,8 +215,6 @@ def test_the_openai_sdk_accepts_every_json_body_in_its_strict_mode():
     verbose = body_of(TRANSCRIPT, "verbose_json", granularities=["word", "segment"])
     models.TranscriptionVerbose.model_validate(verbose, strict=True)
     models.TranslationVerbose.model_validate(body_of(TRANSLATION, "verbose_json"), strict=True)
-    models.TranscriptionTextDoneEvent.model_validate(done_event(TRANSCRIPT), strict=True)
-    models.TranscriptionTextDeltaEvent.model_validate(delta_event("x"), strict=True)
 
 
 any_text = st.text(st.characters(codec=None), max_size=30)
@@ -391,12 +327,6 @@ def test_silence_in_diarized_json_is_no_segments():
     body = body_of(SILENCE, "diarized_json")
     assert (body["text"], body["segments"]) == ("", [])
     assert body["usage"] == {"type": "duration", "seconds": 10}
-
-
-def test_an_event_of_a_segment_is_the_segment():
-    said = body_of(TALK, "diarized_json")["segments"][0]
-    assert segment_event(1, TALK.segments[0]) == said
-    assert delta_event("Hello", segment_id="seg_001")["segment_id"] == "seg_001"
 
 
 def test_labels_name_the_speaker_of_every_cue():

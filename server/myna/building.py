@@ -1,0 +1,85 @@
+"""Engines by the name that a plan gives them; each is imported when it is chosen.
+
+`threads` is how many all engines have together. What a model's library says about its files or the
+device is raised as it is.
+"""
+
+from __future__ import annotations
+
+from myna.engines.contract import Diarizer, Synthesizer, Transcriber
+from myna.engines.devices import Device, DeviceChoice, choose_device
+from myna.plan import PlannedModel
+from myna.settings import Settings
+
+SPEECH_THREADS = 4
+"""Cores of one run of a speech engine. Its runs share their threads and do not spin, so a lone one
+has these cores, and as many as there are cores each have about one: with two on two cores, Kokoro
+was 1.6 times as fast alone as on one, and no slower when both were busy."""
+
+
+def build_transcriber(model: PlannedModel, settings: Settings, threads: int) -> Transcriber:
+    """A Whisper, or the fake."""
+    if model.engine == "fake":
+        from myna.engines.fake import FakeTranscriber  # noqa: PLC0415 - loaded when chosen
+
+        return FakeTranscriber(model.id)
+    from myna.engines.whisper import WhisperTranscriber  # noqa: PLC0415 - loaded when chosen
+    from myna.engines.whisper.windowing import Sizing  # noqa: PLC0415 - loaded when chosen
+
+    return WhisperTranscriber(
+        model.folder,
+        model.id,
+        device=settings.device,
+        compute_type=settings.compute_type,
+        cores=threads,
+        batch_limit=settings.batch_size,
+        sizing=Sizing(enabled=settings.right_size),
+    )
+
+
+def build_diarizer(model: PlannedModel) -> Diarizer:
+    """What tells speakers apart, or the fake."""
+    if model.engine == "fake":
+        from myna.engines.fake_diarizer import FakeDiarizer  # noqa: PLC0415 - loaded when chosen
+
+        return FakeDiarizer(model.id)
+    from myna.engines.diarizer import SpeakerDiarizer  # noqa: PLC0415 - loaded when chosen
+
+    return SpeakerDiarizer(model.folder, model.id)
+
+
+def build_synthesizer(model: PlannedModel, settings: Settings, threads: int) -> Synthesizer:
+    """A Kokoro, a Piper, or the fake."""
+    if model.engine == "fake":
+        from myna.engines.fake import FakeSynthesizer  # noqa: PLC0415 - loaded when chosen
+
+        return FakeSynthesizer(model.id)
+    if model.engine == "kokoro":
+        from myna.engines.kokoro import KokoroSynthesizer  # noqa: PLC0415 - loaded when chosen
+
+        return KokoroSynthesizer.load(
+            model.folder,
+            model.id,
+            voices=model.voices,
+            stand_ins=model.stand_ins,
+            device=_onnx_device(settings.device),
+            threads=min(threads, SPEECH_THREADS),
+            workers=threads,
+        )
+    from myna.engines.piper import PiperSynthesizer  # noqa: PLC0415 - loaded when chosen
+
+    return PiperSynthesizer.load(
+        model.folder,
+        model.id,
+        device=_onnx_device(settings.device),
+        threads=min(threads, SPEECH_THREADS),
+        workers=threads,
+    )
+
+
+def _onnx_device(asked: DeviceChoice) -> Device:
+    """Where ONNX models run: the plain build of onnxruntime has no GPU, and a voice needs none."""
+    import onnxruntime  # noqa: PLC0415 - slow to import, and only needed with an ONNX engine
+
+    gpus = int("CUDAExecutionProvider" in onnxruntime.get_available_providers())
+    return choose_device("cpu" if asked == "cpu" else "auto", gpus)

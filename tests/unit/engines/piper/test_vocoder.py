@@ -1,0 +1,114 @@
+"""A network as Piper builds them, but small: in halves, and whole where it has none."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from myna.conversion.graph import Graph
+from myna.engines.onnx_graph import UnfitError
+from myna.engines.piper.halves import halved
+from myna.engines.piper.vocoder import EARLY_FRAMES, SplitVocoder, WholeVocoder, load_vocoder
+from myna.protobuf import text
+
+CHANNELS, HOP = 4, 8
+RANDOM = np.random.default_rng(5)
+
+
+def weights(*shape: int) -> np.ndarray:
+    return (RANDOM.normal(size=shape) / 4).astype(np.float32)
+
+
+def network(*, spoken_by: bool = False) -> bytes:
+    """`latent`, as it is given, and what a decoder with two levels makes of it."""
+    graph = Graph("voice")
+    given = graph.input("given", (1, CHANNELS, "frames"))
+    latent = graph.node("Tanh", given)
+    nodes = {}
+    spread = {"kernel_shape": [7], "strides": [1], "dilations": [1], "pads": [3, 3]}
+    at = nodes["conv_pre/Conv"] = graph.node(
+        "Conv", latent, graph.constant(weights(CHANNELS, CHANNELS, 7)), **spread
+    )
+    if spoken_by:
+        who = graph.node("Tanh", graph.input("who", (1, CHANNELS, 1)))
+        at = nodes["Add"] = graph.node("Add", at, who)
+    up = {"kernel_shape": [16], "strides": [HOP], "dilations": [1], "pads": [4, 4]}
+    at = nodes["ups.0/ConvTranspose"] = graph.node(
+        "ConvTranspose", at, graph.constant(weights(CHANNELS, CHANNELS, 16)), **up
+    )
+    wide = {"kernel_shape": [5], "strides": [1], "dilations": [3], "pads": [6, 6]}
+    at = nodes["Conv"] = graph.node("Conv", at, graph.constant(weights(1, CHANNELS, 5)), **wide)
+    at = nodes["Tanh"] = graph.node("Tanh", at)
+    graph.output(at, "output", (1, 1, "samples"))
+    file = graph.serialised()
+    for name, node in nodes.items():
+        file = _renamed(file, node, f"/dec/{name}")
+    return file
+
+
+def _renamed(file: bytes, node: str, name: str) -> bytes:
+    """The same with another name for a node, by way of `Network`: names are its third field."""
+    from dataclasses import replace
+
+    from myna.engines.onnx_graph import Network
+
+    read = Network.read(file)
+    nodes = [
+        replace(one, name=name, rest=one.rest.replace(text(3, node), text(3, name)))
+        if one.name == node
+        else one
+        for one in read.nodes
+    ]
+    return replace(read, nodes=tuple(nodes)).written()
+
+
+def loaded(folder: Path, file: bytes) -> SplitVocoder:
+    (folder / "voice.onnx").write_bytes(file)
+    vocoder = load_vocoder(folder / "voice.onnx", "cpu", 1)
+    assert isinstance(vocoder, SplitVocoder)
+    return vocoder
+
+
+def feed(frames: int, **more: np.ndarray) -> dict[str, np.ndarray]:
+    return {"given": weights(1, CHANNELS, frames), **more}
+
+
+def test_the_decoder_looks_no_further_than_it_says() -> None:
+    # 3 frames, 1 for what is between two frames, and 6 of 8 samples a frame.
+    assert halved(network()).context == 5
+
+
+@pytest.mark.parametrize("frames", [1, 30, EARLY_FRAMES + 20, EARLY_FRAMES + 21, 300])
+@pytest.mark.parametrize("spoken_by", [False, True])
+def test_parts_are_together_what_one_run_makes(
+    tmp_path: Path, frames: int, *, spoken_by: bool
+) -> None:
+    vocoder = loaded(tmp_path, network(spoken_by=spoken_by))
+    asked = feed(frames, **({"who": weights(1, CHANNELS, 1)} if spoken_by else {}))
+    whole, told = vocoder.speak(asked)
+    parts = list(vocoder.begin(asked))
+    assert told is None
+    assert len(whole) == frames * HOP
+    assert [last for _, last in parts] == [False] * (len(parts) - 1) + [True]
+    assert len(parts) == (2 if frames >= EARLY_FRAMES + 20 else 1)
+    assert np.allclose(np.concatenate([part for part, _ in parts]), whole, atol=1e-6)
+
+
+def test_the_halves_make_what_the_network_makes(tmp_path: Path) -> None:
+    file = network()
+    (tmp_path / "whole.onnx").write_bytes(file.replace(b"/dec/", b"/xyz/"))
+    whole = load_vocoder(tmp_path / "whole.onnx", "cpu", 1)
+    assert isinstance(whole, WholeVocoder)
+    asked = feed(50)
+    made = whole.speak(asked)[0]
+    assert np.allclose(made, loaded(tmp_path, file).speak(asked)[0], atol=1e-6)
+    ((begun, last),) = whole.begin(asked)
+    assert last
+    assert np.array_equal(begun, made)
+
+
+def test_a_network_without_a_decoder_is_not_halved() -> None:
+    with pytest.raises(UnfitError, match="no decoder"):
+        halved(network().replace(b"/dec/", b"/xyz/"))

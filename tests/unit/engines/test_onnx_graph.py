@@ -1,0 +1,89 @@
+"""Networks taken apart: small ones made here, run by onnxruntime whole and in parts."""
+
+from __future__ import annotations
+
+import numpy as np
+import onnxruntime
+import pytest
+
+from myna.conversion.graph import Graph
+from myna.engines.onnx_graph import Network, UnfitError
+
+RANDOM = np.random.default_rng(7)
+
+
+def weights(*shape: int) -> np.ndarray:
+    return RANDOM.normal(size=shape).astype(np.float32)
+
+
+def small() -> bytes:
+    """Two convolutions with a residual: `sound` to `made`."""
+    graph = Graph("small")
+    at = graph.input("sound", (1, 3, "length"))
+    spread = {"kernel_shape": [5], "strides": [1], "dilations": [2], "pads": [4, 4]}
+    first = graph.node("Conv", at, graph.constant(weights(3, 3, 5)), **spread)
+    middle = graph.node("Tanh", graph.node("Add", first, at))
+    up = {"kernel_shape": [4], "strides": [2], "dilations": [1], "pads": [1, 1]}
+    last = graph.node("ConvTranspose", middle, graph.constant(weights(3, 2, 4)), **up)
+    graph.output(last, "made", (1, 2, "longer"))
+    return graph.serialised()
+
+
+SMALL = small()
+
+
+def run(file: bytes, **inputs: np.ndarray) -> np.ndarray:
+    session = onnxruntime.InferenceSession(file, providers=["CPUExecutionProvider"])
+    return np.asarray(session.run(None, inputs)[0])
+
+
+def test_what_is_read_is_written_again_and_makes_the_same() -> None:
+    network, sound = Network.read(SMALL), weights(1, 3, 20)
+    assert network.outputs == ("made",)
+    assert list(network.inputs) == ["sound"]
+    assert np.array_equal(run(network.written(), sound=sound), run(SMALL, sound=sound))
+
+
+def test_two_parts_make_together_what_the_whole_makes() -> None:
+    network, sound = Network.read(SMALL), weights(1, 3, 20)
+    middle = next(node for node in network.nodes if node.operator == "Tanh").outputs[0]
+    front = network.part({}, [middle])
+    back = network.part({middle: 3}, ["made"])
+    assert [node.operator for node in front.nodes] == ["Conv", "Add", "Tanh"]
+    assert len(front.tensors) == len(back.tensors) == 1
+    between = run(front.written(), sound=sound)
+    assert np.array_equal(run(back.written(), **{middle: between}), run(SMALL, sound=sound))
+
+
+def test_a_part_without_all_that_it_needs_is_refused() -> None:
+    network = Network.read(SMALL)
+    nodes = [node for node in network.nodes if node.operator == "ConvTranspose"]
+    (missing,) = network.crossing(nodes)
+    with pytest.raises(UnfitError, match=missing):
+        network.part({}, nodes[0].outputs, of=nodes)
+
+
+def test_on_pictures_of_height_1_it_makes_the_same() -> None:
+    network, sound = Network.read(SMALL), weights(1, 3, 20)
+    nodes = [node for node in network.nodes if node.operator != "Identity"]
+    flat = network.part({"sound": 4}, nodes[-1].outputs, of=nodes).planar()
+    made = run(flat.written(), sound=sound[:, :, None, :])
+    assert made.shape == (1, 2, 1, 40)
+    assert np.allclose(made[:, :, 0], run(SMALL, sound=sound), atol=1e-5)
+
+
+def test_what_looks_at_places_does_not_become_planar() -> None:
+    graph = Graph("biased")
+    at = graph.input("sound", (1, 3, "length"))
+    graph.output(graph.node("Add", at, graph.constant(weights(3, 1))), "made", (1, 3, "length"))
+    biased = Network.read(graph.serialised())
+    with pytest.raises(UnfitError, match="numbers for each place"):
+        Network(biased.nodes[:1], biased.tensors, {}, (), b"").planar()
+    with pytest.raises(UnfitError, match="Identity"):
+        Network(biased.nodes[1:], biased.tensors, {}, (), b"").planar()
+
+
+@pytest.mark.parametrize("file", [b"not a network", b"\x3a\x05abc"])
+def test_what_is_no_network_is_unfit(file: bytes) -> None:
+    with pytest.raises(UnfitError, match="not to be read"):
+        Network.read(file)
