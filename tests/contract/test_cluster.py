@@ -214,25 +214,20 @@ def test_what_neither_a_replica_nor_the_queue_has_room_for_is_sent_away(cluster)
         "POST /v1/audio/speech HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
         f"Content-Length: {len(body)}\r\n\r\n"
     )
-    too_many = 3
-    # Ray counts what waits from the first request on that it has found a replica for.
+    # Ray counts what waits from the first request on that it has found a replica for, and in a rush
+    # it may let one or two more wait.
     assert cluster.speak(model="piper-en_US-joe-medium").status == 200
     with ExitStack() as stack:
-        clients = []
-        for _ in range(2 * PLACES + too_many):
+        clients, refused = [], []
+        while len(refused) < 3:
+            assert len(clients) < 6 * PLACES, "nobody is sent away"
             address = ("127.0.0.1", cluster.port)
             client = stack.enter_context(socket.create_connection(address, timeout=PATIENCE_S))
             client.sendall(head.encode() + body)
             clients.append(client)
-        refused = cluster.eventually(
-            lambda: (
-                (found := [one for one in clients if begun(one).startswith(b"HTTP/1.1 503")])[
-                    too_many - 1 :
-                ]
-                and found
-            ),
-            "some are sent away",
-        )
+            time.sleep(0.05)
+            refused = [one for one in clients if begun(one).startswith(b"HTTP/1.1 503")]
+        assert len(clients) >= 2 * PLACES, "sent away too early"
         for client in refused:
             answer = http.client.HTTPResponse(client)
             answer.begin()
@@ -244,7 +239,7 @@ def test_what_neither_a_replica_nor_the_queue_has_room_for_is_sent_away(cluster)
                 "server_is_overloaded",
             )
         gateway = {"replica": "gateway", "reason": "overload"}
-        assert sample(cluster, "myna_rejections_total", **gateway) >= too_many
+        assert sample(cluster, "myna_rejections_total", **gateway) >= len(refused)
     cluster.eventually(
         lambda: not sample(cluster, "myna_admitted_requests", task="speech"),
         "those who have left free their places",
