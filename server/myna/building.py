@@ -11,10 +11,11 @@ from myna.engines.devices import Device, DeviceChoice, choose_device
 from myna.plan import PlannedModel
 from myna.settings import Settings
 
-SPEECH_THREADS = 4
-"""Cores of one run of a speech engine. Its runs share their threads and do not spin, so a lone one
-has these cores, and as many as there are cores each have about one: with two on two cores, Kokoro
-was 1.6 times as fast alone as on one, and no slower when both were busy."""
+KOKORO_THREADS = 4
+"""Cores of one run of Kokoro. Its runs share their threads and do not spin, so a lone one has these
+cores, and as many as there are cores each have about one: on two cores it was 1.6 times as fast
+alone as with one, and no slower when both were busy. Piper gains nothing alone (57 ms against 62 to
+its first sound) and lost an eighth when both were busy: one core a run."""
 
 
 def build_transcriber(model: PlannedModel, settings: Settings, threads: int) -> Transcriber:
@@ -63,7 +64,7 @@ def build_synthesizer(model: PlannedModel, settings: Settings, threads: int) -> 
             voices=model.voices,
             stand_ins=model.stand_ins,
             device=_onnx_device(settings.device),
-            threads=min(threads, SPEECH_THREADS),
+            threads=min(threads, KOKORO_THREADS),
             workers=threads,
         )
     from myna.engines.piper import PiperSynthesizer  # noqa: PLC0415 - loaded when chosen
@@ -72,7 +73,7 @@ def build_synthesizer(model: PlannedModel, settings: Settings, threads: int) -> 
         model.folder,
         model.id,
         device=_onnx_device(settings.device),
-        threads=min(threads, SPEECH_THREADS),
+        threads=1,
         workers=threads,
     )
 

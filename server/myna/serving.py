@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+import signal
 import socket
 import sys
+import threading
 from types import FrameType
 
 import uvicorn
@@ -62,6 +64,8 @@ class Listener:
         Raises:
             OSError: the address is taken or not this machine's.
         """
+        if settings.stop_with_stdin:
+            threading.Thread(target=_stop_with_stdin, name="myna-stdin", daemon=True).start()
         self.drain = Drain()
         """For the app, which lets requests through it."""
         self._settings = settings
@@ -101,6 +105,17 @@ class Listener:
             sys.exit(1)
 
 
+def _stop_with_stdin() -> None:
+    """Read standard input to its end, and ask this process to stop.
+
+    The kernel closes a pipe whose other end has died, so this needs nothing of whoever had it. In a
+    thread of its own it also sees an end that comes while models are fetched or loaded.
+    """
+    while os.read(0, 4096):
+        pass
+    os.kill(os.getpid(), signal.SIGTERM)
+
+
 def _bind(host: str, port: int) -> socket.socket:
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
@@ -135,19 +150,21 @@ class _Server(uvicorn.Server):
         if self._loop is None or not self.started:
             super().handle_exit(sig, frame)
         else:
-            self._loop.call_soon_threadsafe(self._stop, sig)
+            self._loop.call_soon_threadsafe(self._stop)
 
-    def _stop(self, sig: int) -> None:
+    def _stop(self) -> None:
         if self._draining is None:
-            self._draining = asyncio.get_running_loop().create_task(self._finish(sig))
+            self._draining = asyncio.get_running_loop().create_task(self._finish())
         else:
             self._drain.hurry()
 
-    async def _finish(self, sig: int) -> None:
+    async def _finish(self) -> None:
         if running := self._drain.running:
             _log.info("stopping: requests that run have %g s: %d", self._drain_s, running)
         dropped = await self._drain.finish(self._drain_s)
         for one in dropped:
             _log.warning("dropped %s", one, extra={"fields": {"request_id": one.id}})
         _log.info("stopping: no request is left, %d dropped", len(dropped))
-        super().handle_exit(sig, None)
+        # Not `handle_exit`, behind which uvicorn raises the signal again: a process that a signal
+        # ends leaves the copies of espeak behind that each phonemizer has in a temporary folder.
+        self.should_exit = True

@@ -235,6 +235,11 @@ class Settings(BaseSettings):
         description="Longest time in seconds that a server which was asked to stop (SIGTERM) goes "
         "on with the requests that run; new ones are answered 503 meanwhile.",
     )
+    stop_with_stdin: bool = Field(
+        False,
+        description="Stop as upon SIGTERM when standard input ends. A program that starts the "
+        "server with a pipe there takes it along however it ends, also where it is killed.",
+    )
     decoder_memory_bytes: int = Field(
         1024 * MIB,
         ge=64 * MIB,

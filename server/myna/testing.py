@@ -33,6 +33,8 @@ _START_S = 600.0
 _STOP_S = 5.0
 """How long the server may take to end what it is at."""
 _POLL_S = 0.01
+_ENDING = ("--stop-with-stdin",)
+"""Its input is a pipe of ours, which the kernel closes should pytest be killed."""
 _LISTENING = re.compile(r"listening on http://127\.0\.0\.1:(\d+)/v1")
 
 
@@ -88,8 +90,8 @@ class ServerProcess:
         with log.open("wb") as file:
             self.process = subprocess.Popen(  # noqa: S603 - our own interpreter and module
                 # -P: no module of the tested project's folder stands in for one of ours.
-                [sys.executable, "-P", "-m", "myna", "serve", "--port", "0", *flags],
-                stdin=subprocess.DEVNULL,
+                [sys.executable, "-P", "-m", "myna", "serve", "--port", "0", *_ENDING, *flags],
+                stdin=subprocess.PIPE,
                 stdout=file,
                 stderr=file,
                 env=clean | dict(variables or {}),
@@ -138,6 +140,9 @@ class ServerProcess:
         except subprocess.TimeoutExpired:
             self.process.kill()
             return self.process.wait()
+        finally:
+            if self.process.stdin is not None:
+                self.process.stdin.close()
 
     def _ready(self) -> bool:
         if not self.port:

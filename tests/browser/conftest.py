@@ -6,11 +6,7 @@ microphone is a WAV file. Without one these tests are left out, and say so.
 
 import io
 import os
-import re
 import shutil
-import signal
-import subprocess
-import sys
 import time
 import urllib.request
 import wave
@@ -19,13 +15,24 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import expect, sync_playwright
 
+from myna.testing import ServerProcess
+
 NAMES = ("chromium", "chromium-browser", "google-chrome")
 CHROMIUM = os.environ.get("MYNA_CHROMIUM") or next(filter(None, map(shutil.which, NAMES)), None)
 ROOT = Path(__file__).parents[2]
 KEY = "sk-playground-0123456789"
 SPOKEN = "The myna repeats what it hears."
 RATE_HZ = 24_000
-WAIT_MS = 30_000
+WAIT_MS = 120_000
+START_S, STOP_S = 240, 240
+SLOWLY = """
+const play = HTMLMediaElement.prototype.play;
+HTMLMediaElement.prototype.play = function () {
+  this.playbackRate = 0.1;
+  return play.call(this);
+};
+"""
+"""So that what is there while a recording plays is there for longer than a look at it may take."""
 
 expect.set_options(timeout=WAIT_MS)
 
@@ -44,38 +51,16 @@ def launch(tmp_path_factory):
 
     def start(*flags, env=None):
         folder = tmp_path_factory.mktemp("server")
-        clean = {name: value for name, value in os.environ.items() if not name.startswith("MYNA_")}
-        command = [sys.executable, "-m", "myna", "serve", "--offline", "--port", "0"]
         models = () if "--stt" in flags else ("--stt", "fake", "--tts", "fake")
-        with (folder / "log").open("wb") as log:
-            process = subprocess.Popen(
-                [*command, *models, *flags], stdout=log, stderr=log, env=clean | (env or {})
-            )
-        running.append((process, folder / "log"))
-        return _address(process, folder / "log")
+        process = ServerProcess(["--offline", *models, *flags], folder / "log", env)
+        running.append(process)
+        process.wait_until_ready(START_S)
+        return f"http://127.0.0.1:{process.port}"
 
     yield start
-    for process, log in running:
-        process.send_signal(signal.SIGTERM)
-        try:
-            process.wait(40)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
-            raise
-        assert "Traceback" not in log.read_text("utf-8", "replace")
-
-
-def _address(process, log):
-    deadline = time.monotonic() + 120
-    while time.monotonic() < deadline:
-        text = log.read_text("utf-8", "replace")
-        found = re.search(r"listening on (http://127\.0\.0\.1:\d+)", text)
-        if found and "ready after" in text:
-            return found[1]
-        assert process.poll() is None, text
-        time.sleep(0.05)
-    pytest.fail(f"the server did not start:\n{text}")
+    for code, log in [(process.stop(STOP_S), process.log) for process in running]:
+        assert code == 0, f"exit {code}:\n{log[-4000:]}"
+        assert "Traceback" not in log, log[-8000:]
 
 
 @pytest.fixture(scope="session")
@@ -95,7 +80,7 @@ def speak(url, text):
         f'{{"model":"tts-1","voice":"alloy","response_format":"pcm","input":"{text}"}}'.encode(),
         {"content-type": "application/json"},
     )
-    with urllib.request.urlopen(request, timeout=60) as answer:
+    with urllib.request.urlopen(request, timeout=240) as answer:
         said = answer.read()
     file = io.BytesIO()
     with wave.open(file, "wb") as out:
@@ -129,6 +114,7 @@ def browser(speech_file, tmp_path_factory):
     with sync_playwright() as playwright:
         running = playwright.chromium.launch(
             executable_path=CHROMIUM,
+            timeout=WAIT_MS,
             args=[
                 "--no-sandbox",  # which Chromium refuses to root, as whom containers run
                 "--use-fake-device-for-media-stream",
@@ -148,9 +134,11 @@ def open_page(browser):
     any request to elsewhere."""
     contexts, faults = [], []
 
-    def open_(url, *, ready=True, allowed=(), **options):
+    def open_(url, *, ready=True, allowed=(), slowly=False, **options):
         context = browser.new_context(**options)
         contexts.append(context)
+        if slowly:
+            context.add_init_script(SLOWLY)
         context.set_default_timeout(WAIT_MS)
         context.grant_permissions(["microphone", "clipboard-read", "clipboard-write"], origin=url)
         page = context.new_page()
@@ -185,6 +173,12 @@ def open_page(browser):
 @pytest.fixture
 def page(open_page, url):
     return open_page(url)
+
+
+@pytest.fixture
+def slow_page(open_page, url):
+    """On which recordings play at a tenth of their pace."""
+    return open_page(url, slowly=True)
 
 
 @pytest.fixture

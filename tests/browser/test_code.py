@@ -36,7 +36,7 @@ def ran(language, text, folder, **env):
     clean = {name: value for name, value in os.environ.items() if not name.startswith("OPENAI")}
     done = subprocess.run(
         commands[language], cwd=folder, env=clean | env, capture_output=True, text=True,
-        timeout=120, check=False,
+        timeout=240, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     return done.stdout

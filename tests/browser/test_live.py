@@ -20,9 +20,9 @@ def test_what_the_microphone_hears_is_written_while_it_speaks(page):
     sent = []
     page.on("websocket", lambda socket: socket.on("framesent", lambda data: sent.append(str(data))))
     listen(page)
-    expect(page.locator("#captions")).to_contain_text("repeats what it hears.")
+    # Of the first round its beginning may have been missed.
+    expect(page.locator("#captions")).to_contain_text("myna repeats what it hears.")
     stop(page)
-    assert "myna repeats" in page.locator("#captions").text_content()
     expect(page.locator("#live-error")).to_be_hidden()
     expect(page.locator("#captions .coming")).to_have_count(0)
     assert "session.update" in sent[0]

@@ -17,7 +17,7 @@ def faults(page):
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("size", [DESK, PHONE], ids=["desk", "phone"])
 def test_axe_finds_nothing_wrong(open_page, url, speech_file, scheme, size):
-    page = open_page(url, color_scheme=scheme, viewport=size)
+    page = open_page(url, slowly=True, color_scheme=scheme, viewport=size)
     assert faults(page) == []
     page.set_input_files("#file", speech_file)
     expect(page.locator("#downloads")).to_be_visible()
@@ -84,7 +84,8 @@ def test_every_stop_shows_that_it_has_the_focus(page):
         assert seen != "none", page.evaluate("document.activeElement.outerHTML")
 
 
-def test_a_text_is_spoken_and_transcribed_by_keyboard_alone(page):
+def test_a_text_is_spoken_and_transcribed_by_keyboard_alone(slow_page):
+    page = slow_page
     page.keyboard.press("Tab")  # the skip link
     page.keyboard.press("Tab")
     page.keyboard.press("ArrowRight")

@@ -4,11 +4,15 @@ import pytest
 from playwright.sync_api import expect
 
 
-@pytest.fixture
-def speaking(page):
+def open_speak(page):
     page.click("#tab-speak")
     expect(page.locator("#voice option").first).to_have_text("Alloy · en-US")
     return page
+
+
+@pytest.fixture
+def speaking(page):
+    return open_speak(page)
 
 
 def done(page, count=1):
@@ -43,7 +47,8 @@ def test_sound_starts_before_the_server_has_made_all_of_it(speaking, until):
     done(speaking)
 
 
-def test_a_take_says_what_it_took_and_can_be_played_again(speaking):
+def test_a_take_says_what_it_took_and_can_be_played_again(slow_page):
+    speaking = open_speak(slow_page)
     speaking.fill("#text", "Hello there.")
     speaking.click("#say")
     done(speaking)
@@ -100,7 +105,7 @@ def test_stop_is_silent_at_once_and_keeps_what_was_heard(speaking):
 def test_what_the_server_refuses_is_said(open_page, url):
     page = open_page(url, allowed=("400",))
     page.click("#tab-speak")
-    page.fill("#text", "...")
+    page.fill("#text", "\x07")
     page.click("#say")
     expect(page.locator("#speak-error")).to_contain_text("nothing to say")
     expect(page.locator(".take")).to_have_count(0)

@@ -8,8 +8,8 @@ import http.client
 import io
 import json
 import re
-import signal
 import time
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -21,7 +21,7 @@ from myna.testing import ServerFailed, ServerProcess
 
 ROOT = Path(__file__).parents[2]
 RATE_HZ = 24_000
-START_S, STOP_S = 120, 40
+START_S, STOP_S = 240, 240
 SENTENCE = "The birds sing in the garden early every morning."
 PASSAGE = (
     "Last summer we walked along the river to the old mill. The water was low and very clear. "
@@ -87,9 +87,6 @@ class Reply:
 class Server:
     """A running server and how to talk to it."""
 
-    patience_s = 120
-    """How long a client waits for the next byte, and a test for what is to happen."""
-
     def __init__(self, running, secrets):
         self.running, self.secrets = running, secrets
         self.process, self.port = running.process, running.port
@@ -99,7 +96,7 @@ class Server:
     @contextmanager
     def asking(self, method, path, body=None, headers=None):
         """An answer of which only the head has been read; leaving hangs up."""
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=self.patience_s)
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=240)
         try:
             with suppress(BrokenPipeError, ConnectionResetError):  # the server has heard enough
                 connection.request(method, path, body, headers or {})
@@ -164,15 +161,20 @@ class Server:
     def log(self):
         return self.running.log
 
-    def eventually(self, happened, what, limit_s=None):
+    def eventually(self, happened, what, limit_s=240):
         """Wait until `happened()` is true, and return that."""
-        limit_s = limit_s or self.patience_s / 2
         deadline = time.monotonic() + limit_s
         while not (found := happened()):
             assert self.process.poll() is None, f"the server ended before {what}:\n{self.log}"
             assert time.monotonic() < deadline, f"not in {limit_s} s: {what}\n{self.log[-4000:]}"
             time.sleep(0.05)
         return found
+
+    def cancellations(self, route):
+        """How many requests have ended because their client left: none that came to its end."""
+        counted = rf'^myna_cancellations_total{{route="{route}"}} (\S+)$'
+        found = re.search(counted, self.get("/metrics").text, re.MULTILINE)
+        return float(found[1]) if found else 0.0
 
     def decoders(self):
         """Ids of the decoding processes, and of their children that decode a file now (Linux)."""
@@ -195,19 +197,18 @@ def _raw(value):
 
 
 @pytest.fixture(scope="session")
-def launch(tmp_path_factory):
-    """Start a server: a name, flags, and by keyword `env`, `secrets` that its log must not hold,
-    and how long it may take."""
+def launch(tmp_path_factory, steady_weights):
+    """Start a server: a name, flags, and by keyword `env`, and `secrets` its log must not hold."""
     running = []
 
-    def start(name, *flags, env=None, secrets=(), limit_s=START_S):
+    def start(name, *flags, env=None, secrets=()):
         folder = tmp_path_factory.mktemp(name)
-        folders = ["--offline", "--weights-dir", str(ROOT / "models" / "weights")]
+        folders = ["--offline", "--weights-dir", str(steady_weights)]
         folders += ["--voices-dir", str(folder / "voices")]
         process = ServerProcess([*folders, *flags], folder / "log", env)
         running.append((process, secrets))
         try:
-            process.wait_until_ready(limit_s)
+            process.wait_until_ready(START_S)
         except ServerFailed as failed:
             pytest.fail(
                 f"the server {name!r} did not start; if weights are missing, fetch them with "
@@ -216,9 +217,11 @@ def launch(tmp_path_factory):
         return Server(process, secrets)
 
     yield start
-    endings = [(process.stop(STOP_S), process.log, secrets) for process, secrets in running]
-    for code, log, secrets in endings:
-        assert code in (0, -signal.SIGTERM), f"exit {code}:\n{log[-4000:]}"
+    with ThreadPoolExecutor(len(running) or 1) as threads:
+        codes = list(threads.map(lambda each: each[0].stop(STOP_S), running))
+    for code, (process, secrets) in zip(codes, running, strict=True):
+        log = process.log
+        assert code == 0, f"exit {code}:\n{log[-4000:]}"
         assert "Traceback" not in log, log[-8000:]
         assert [secret for secret in secrets if secret in log] == []
 

@@ -25,6 +25,7 @@ class Library:
     file: str = 'Content-Disposition: form-data; name="file"; filename="{filename}"'
     file_type: str = "\r\nContent-Type: {type}"
     preamble: bytes = b""
+    chunked: bool = False
 
     def form(self, parts, audio):
         body = self.preamble
@@ -32,7 +33,7 @@ class Library:
             body += f"--{self.boundary}\r\n".encode()
             if part.startswith("@"):
                 filename, _, type_ = part[1:].partition(";")
-                head = self.file.format(filename=filename)
+                head = self.file.format(filename=filename, type=type_)
                 head += self.file_type.format(type=type_) if type_ else ""
                 body += head.encode() + b"\r\n\r\n" + audio + b"\r\n"
             else:
@@ -51,6 +52,13 @@ AIOHTTP = Library(
     field="Content-Type: text/plain; charset=utf-8\r\n"
     'Content-Disposition: form-data; name="{name}"',
     file_type="\r\nContent-Type: {type}\r\nContent-Transfer-Encoding: binary",
+)
+AIOHTTP_STREAM = Library(  # a file that is read while it is sent: no encoding, and a chunked body
+    AIOHTTP.boundary,
+    field=AIOHTTP.field,
+    file="Content-Type: {type}\r\n" + Library.file,
+    file_type="",
+    chunked=True,
 )
 DOTNET = Library(  # no quotes around names, quotes around the boundary
     "8c5d2a0e-7b1f-4d36-9e55-0a1b2c3d4e5f",
@@ -74,6 +82,11 @@ FORMS = {  # parts name=value or @file name;type, joined by &
             "model=whisper-1&response_format=verbose_json&timestamp_granularities[]=segment"
             "&timestamp_granularities[]=word&@0a1b.webm"
         ),
+    ),
+    "Open WebUI since 0.12": (
+        AIOHTTP_STREAM,
+        "json",
+        "model=whisper-1&language=en&@0a1b.webm;application/octet-stream",
     ),
     "LiteLLM": (
         HTTPX,
@@ -108,6 +121,14 @@ FORMS = {  # parts name=value or @file name;type, joined by &
             "&@a.wav;audio/x-wav"
         ),
     ),
+    "Home Assistant's LiteLLM integration": (
+        HTTPX,
+        "json",
+        (
+            "model=whisper-1&keywords[]=kitchen&keywords[]=myna&language=en"
+            "&prompt=Commands.&@audio.wav;audio/x-wav"
+        ),
+    ),
     "Home Assistant's Whisper add-on, nothing filled in": (
         AIOHTTP,
         "json",
@@ -125,6 +146,14 @@ FORMS = {  # parts name=value or @file name;type, joined by &
         UNDICI,
         "segments",
         "model=whisper-large-v3&@audio.wav;audio/wav&response_format=verbose_json",
+    ),
+    "LangChain": (
+        HTTPX,
+        "segments",
+        (
+            "model=whisper-1&language=en&response_format=verbose_json&temperature=0.0"
+            "&@talk.mp3_part_0.mp3;audio/mpeg"
+        ),
     ),
     "n8n": (
         FORM_DATA,
@@ -184,8 +213,11 @@ def exchange(server, method, path, headers, body):
     """Status, headers and body of an answer, over a bare socket."""
     lines = [f"{method} {path} HTTP/1.1", f"Host: 127.0.0.1:{server.port}", "Connection: close"]
     lines += [f"{name}: {value}" for name, value in headers.items()]
-    lines += [f"Content-Length: {len(body)}"] if body else []
-    with socket.create_connection(("127.0.0.1", server.port), timeout=60) as connection:
+    if headers.get("Transfer-Encoding") == "chunked":
+        body = in_chunks(body)
+    elif body:
+        lines.append(f"Content-Length: {len(body)}")
+    with socket.create_connection(("127.0.0.1", server.port), timeout=240) as connection:
         connection.sendall("\r\n".join([*lines, "", ""]).encode() + body)
         raw = b"".join(iter(lambda: connection.recv(65536), b""))
     head, _, rest = raw.partition(b"\r\n\r\n")
@@ -194,6 +226,11 @@ def exchange(server, method, path, headers, body):
     if names.get("transfer-encoding") == "chunked":
         rest = dechunked(rest)
     return int(status.split()[1]), names, rest
+
+
+def in_chunks(body, size=1000):
+    pieces = [body[at : at + size] for at in range(0, len(body), size)]
+    return b"".join(b"%x\r\n%b\r\n" % (len(piece), piece) for piece in [*pieces, b""])
 
 
 def dechunked(raw):
@@ -235,6 +272,7 @@ def test_a_client_that_transcribes_is_understood(fake_server, phrase, client):
         "Accept-Encoding": "gzip, deflate, br",
         "Content-Type": library.content_type.format(library.boundary),
     }
+    headers |= {"Transfer-Encoding": "chunked"} if library.chunked else {}
     body = library.form(parts, phrase)
     status, head, answer = exchange(fake_server, "POST", "/v1/audio/transcriptions", headers, body)
     assert status == 200, answer
@@ -280,7 +318,7 @@ def test_a_client_that_waits_for_leave_to_send_gets_it(fake_server, phrase):
         f"Content-Type: {CURL.content_type.format(CURL.boundary)}\r\n"
         f"Content-Length: {len(body)}\r\nConnection: close\r\n\r\n"
     )
-    with socket.create_connection(("127.0.0.1", fake_server.port), timeout=60) as connection:
+    with socket.create_connection(("127.0.0.1", fake_server.port), timeout=240) as connection:
         connection.sendall(head.encode())
         assert connection.recv(1000).startswith(b"HTTP/1.1 100 ")
         connection.sendall(body)

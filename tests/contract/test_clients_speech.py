@@ -61,6 +61,20 @@ SPEAKERS = {
         | {"chunk_length": 200},
         "audio/mpeg",
     ),
+    "Home Assistant's custom component, when it tries its key": (
+        {"model": "tts-1", "input": ".", "voice": "alloy", "response_format": "mp3"},
+        "audio/mpeg",
+    ),
+    "Wyoming OpenAI": (
+        {
+            "input": PHRASE,
+            "model": "tts-1",
+            "voice": "alloy",
+            "response_format": "wav",
+            "speed": 1.0,
+        },
+        "audio/wav",
+    ),
     "LibreChat": ({"input": PHRASE, "model": "tts-1", "backend": "xtts"}, "audio/mpeg"),
     "n8n": (
         {"model": "tts-1-hd", "input": PHRASE, "voice": "onyx", "response_format": "flac"}
@@ -116,3 +130,17 @@ def test_open_webui_asks_for_models_and_voices_without_a_key(keyed_server):
     known = {voice["id"]: voice["name"] for voice in voices}
     assert set(known) >= OPENAI_VOICES
     assert all(isinstance(name, str) for name in known.values())
+
+
+def test_wyoming_openai_takes_it_for_openais_own_server(fake_server):
+    """It asks three addresses that tell other servers by their answer, and changes its ways where
+    one of them answers as expected: 200, the text OK, or a status of ok."""
+    assert fake_server.get("/v1/readyz").status == 404
+    assert fake_server.get("/v1/test").status == 404
+    assert fake_server.get("/health").body.strip() != b"OK"
+
+
+def test_wyoming_openai_finds_all_voices_as_those_of_kokoro_fastapi(fake_server):
+    """With `--tts-backend KOKORO_FASTAPI` it takes an `id`, or else a `name`, of each."""
+    voices = fake_server.get("/v1/audio/voices").json()["voices"]
+    assert {voice["id"] for voice in voices} > OPENAI_VOICES

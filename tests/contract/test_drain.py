@@ -20,7 +20,7 @@ FAKE = ("--stt", "fake", "--tts", "fake")
 @contextmanager
 def half_sent(server, body):
     """A transcription of which half the body has arrived."""
-    connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=60)
+    connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=240)
     connection.putrequest("POST", PATH)
     connection.putheader("Content-Type", server.form_headers["Content-Type"])
     connection.putheader("Content-Length", str(len(body)))
@@ -40,7 +40,7 @@ def begin_drain(server):
 
 def ended(server):
     """The whole log, when the process has ended."""
-    assert server.stop() in {0, -signal.SIGTERM}
+    assert server.stop() == 0
     return server.log
 
 
@@ -86,11 +86,11 @@ def test_what_takes_too_long_is_told_so_and_named_in_the_log(launch, phrase):
 
 def test_a_stream_that_takes_too_long_ends_without_its_end(launch):
     server = launch("streaming", *FAKE, "--drain-s", "0.2")
-    content = server.speech_body(input=PHRASE * 100, response_format="wav")
+    content = server.speech_body(input=PHRASE * 100, response_format="wav", speed=0.25)
     with server.asking(
         "POST", "/v1/audio/speech", json.dumps(content), {"Content-Type": "application/json"}
     ) as response:
-        response.read(100)  # the rest does not fit into the buffers between the two
+        response.read(100)  # the rest, 44 MB, does not fit into the buffers between the two
         begin_drain(server)
         server.eventually(lambda: "dropped req_" in server.log, "it is broken off")
         with pytest.raises((http.client.IncompleteRead, ConnectionResetError)):

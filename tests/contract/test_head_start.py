@@ -16,11 +16,11 @@ def talk(monologue):
 
 
 def worked_on(server):
-    return server.eventually(lambda: server.decoders()[1], "a file is decoded", 20)
+    return server.eventually(lambda: server.decoders()[1], "a file is decoded")
 
 
 def idle(server):
-    server.eventually(lambda: not server.decoders()[1], "the decoders have ended", 20)
+    server.eventually(lambda: not server.decoders()[1], "the decoders have ended")
 
 
 def file_first(server, audio, **fields):
@@ -71,7 +71,7 @@ def test_a_client_that_leaves_during_its_upload_ends_what_was_begun(fake_server,
     connection = begin(fake_server, fake_server.form(talk), 0.5)
     worked_on(fake_server)
     connection.close()
-    fake_server.eventually(lambda: ended(fake_server) > before, "the end of the request", 20)
+    fake_server.eventually(lambda: ended(fake_server) > before, "the end of the request")
     idle(fake_server)
 
 

@@ -25,10 +25,16 @@ TABLE = "alloy=bm_lewis,onyx=am_onyx+am_echo"
 
 
 @pytest.fixture(scope="module")
-def kokoro(launch):
+def kokoro(launch, tmp_path_factory):
     """Kokoro first, Piper beside it, and a table that changes two of OpenAI's names."""
     models = ("--stt", "none", "--tts", "kokoro-v1.0,piper-en_US-joe-medium")
-    return launch("kokoro", *models, "--voices", TABLE)
+    temporary = tmp_path_factory.mktemp("temporary")
+    server = launch("kokoro", *models, "--voices", TABLE, env={"TMPDIR": str(temporary)})
+    yield server
+    copies = list(temporary.rglob("*espeak*"))
+    assert server.stop() == 0
+    assert copies, "each phonemizer has a copy of espeak of its own"
+    assert list(temporary.rglob("*espeak*")) == []
 
 
 @pytest.fixture(scope="module")
@@ -37,7 +43,7 @@ def client(kokoro):
         base_url=f"{kokoro.url}/v1",
         api_key="sk-none",
         max_retries=0,
-        timeout=120,
+        timeout=240,
         _strict_response_validation=True,
     ) as client:
         yield client

@@ -29,7 +29,7 @@ def background():
 
 def begin(server, body, share=1.0):
     """A connection on which a transcription has been asked for with a share of its body."""
-    connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=120)
+    connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=240)
     connection.putrequest("POST", PATH)
     connection.putheader("Content-Type", server.form_headers["Content-Type"])
     connection.putheader("Content-Length", str(len(body)))
@@ -46,7 +46,7 @@ def ended(server):
 @pytest.mark.models
 def test_health_answers_in_the_middle_of_a_long_transcription(server, lecture):
     """Again and again, and a short text is spoken meanwhile."""
-    before = ended(server)
+    before, cancelled = ended(server), server.cancellations("transcriptions")
     connection = begin(server, server.form(lecture))
     server.eventually(lambda: server.decoders()[1], "the recording is decoded")
     for _ in range(10):
@@ -54,7 +54,10 @@ def test_health_answers_in_the_middle_of_a_long_transcription(server, lecture):
     assert server.speak(input="Hi.").status == 200
     assert ended(server) == before, "the transcription was too quick to be in the middle of"
     connection.close()
-    server.eventually(lambda: ended(server) > before, "the end of a request without client", 15)
+    server.eventually(
+        lambda: server.cancellations("transcriptions") > cancelled,
+        "the end of a request without client",
+    )
 
 
 @linux_only
@@ -65,7 +68,7 @@ def test_a_decoder_that_is_killed_costs_its_request_a_400_and_nothing_else(
     children = fake_server.eventually(lambda: fake_server.decoders()[1], "a file is decoded")
     for pid in children:
         os.kill(pid, signal.SIGKILL)
-    reply.result(120).refused(param="file")
+    reply.result(240).refused(param="file")
     assert fake_server.transcribe(phrase).json()["text"] == PHRASE
 
 
@@ -89,15 +92,15 @@ def test_requests_leave_no_process_and_no_file_behind(fake_server, phrase):
     for _ in range(20):
         fake_server.transcribe(phrase)
         fake_server.transcribe(b"no audio")
-    fake_server.eventually(lambda: held() <= before + 2, "the files are closed", 20)
-    fake_server.eventually(lambda: not fake_server.decoders()[1], "the decoders have ended", 20)
+    fake_server.eventually(lambda: held() <= before + 2, "the files are closed")
+    fake_server.eventually(lambda: not fake_server.decoders()[1], "the decoders have ended")
 
 
 @pytest.mark.parametrize("share", [0.0, 0.1, 0.9])
 def test_a_client_that_leaves_while_it_uploads_is_forgotten(fake_server, phrase, share):
     before = ended(fake_server)
     begin(fake_server, fake_server.form(phrase), share).close()
-    fake_server.eventually(lambda: ended(fake_server) > before, "the end of the request", 20)
+    fake_server.eventually(lambda: ended(fake_server) > before, "the end of the request")
     assert fake_server.transcribe(phrase).json()["text"] == PHRASE
 
 
@@ -129,7 +132,7 @@ def test_many_at_once_each_get_their_own_answer(fake_server, background):
         return fake_server.transcribe(audio).json()["text"]
 
     answers = {number: background(echo, number) for number in said}
-    assert {number: answer.result(60) for number, answer in answers.items()} == said
+    assert {number: answer.result(240) for number, answer in answers.items()} == said
 
 
 def test_a_connection_can_be_used_again(fake_server, phrase):
@@ -149,23 +152,11 @@ def test_asked_to_end_it_ends_cleanly_and_its_processes_too(launch, phrase):
     assert server.transcribe(phrase).json()["text"] == PHRASE
     pools, _ = server.decoders()
     idle = socket.create_connection(("127.0.0.1", server.port))
-    assert server.stop() in {0, -signal.SIGTERM}
+    assert server.stop() == 0
     idle.close()
     for pool in pools:
         with pytest.raises(ProcessLookupError):
             os.kill(pool, 0)
-
-
-def test_asked_to_end_it_finishes_what_it_has_begun(launch, phrase):
-    server = launch("finishing", *FAKE)
-    body = server.form(phrase)
-    connection = begin(server, body, 0.5)
-    server.get("/health")  # so that the upload, which came first, has been taken up
-    server.process.send_signal(signal.SIGTERM)
-    connection.send(body[int(len(body) * 0.5) :])
-    assert PHRASE.encode() in connection.getresponse().read()
-    connection.close()
-    assert server.stop() in {0, -signal.SIGTERM}
 
 
 def test_an_address_that_is_taken_is_said_in_a_sentence(fake_server):
@@ -175,7 +166,7 @@ def test_an_address_that_is_taken_is_said_in_a_sentence(fake_server):
         capture_output=True,
         text=True,
         check=False,
-        timeout=60,
+        timeout=240,
     )
     assert run.returncode != 0
     assert "address already in use" in run.stderr.lower()
@@ -189,7 +180,7 @@ def test_a_missing_model_is_named_and_no_network_is_asked(tmp_path):
         capture_output=True,
         text=True,
         check=False,
-        timeout=60,
+        timeout=240,
         env={"PATH": os.environ["PATH"], "HOME": str(tmp_path)},
     )
     assert run.returncode == 1

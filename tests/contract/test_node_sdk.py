@@ -4,6 +4,7 @@ Node parses by Content-Type and not by what was asked for, and uploads files in 
 """
 
 import json
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -37,7 +38,7 @@ def results(installed, server, clip, tmp_path_factory):
     audio.write_bytes(clip)
     command = [NODE, "client.mjs", f"{server.url}/v1", str(audio)]
     run = subprocess.run(
-        command, cwd=HERE, capture_output=True, text=True, check=False, timeout=240
+        command, cwd=HERE, capture_output=True, text=True, check=False, timeout=500
     )
     assert run.returncode == 0, run.stderr
     return json.loads(run.stdout)
@@ -130,3 +131,21 @@ def test_errors_have_their_class_and_fields(error, name, kind, status, expected)
 
 def test_what_is_not_here_is_a_server_error(error):
     assert (error("not_here")["class"], error("not_here")["status"]) == ("InternalServerError", 501)
+
+
+def test_the_program_of_the_page_runs(installed, fake_server, tmp_path):
+    page = (HERE.parents[2] / "docs" / "clients" / "sdks.md").read_text("utf-8")
+    programs = re.findall(r"^```javascript\n(.*?)^```", page, re.MULTILINE | re.DOTALL)
+    program = next(code for code in programs if 'from "openai"' in code)
+    (tmp_path / "node_modules").symlink_to(HERE / "node_modules")
+    (tmp_path / "program.mjs").write_text(program.replace("http://127.0.0.1:8000", fake_server.url))
+    run = subprocess.run(
+        [NODE, "program.mjs"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=240,
+    )
+    assert run.returncode == 0, run.stderr
+    assert run.stdout.count("The birds repeat every word they hear.") == 2

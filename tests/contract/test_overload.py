@@ -34,7 +34,7 @@ def occupied(narrow_server):
         f"POST {PATH} HTTP/1.1\r\nHost: x\r\nContent-Length: {len(body)}\r\n"
         f"Content-Type: {narrow_server.form_headers['Content-Type']}\r\n\r\n"
     )
-    with socket.create_connection(("127.0.0.1", narrow_server.port), timeout=60) as connection:
+    with socket.create_connection(("127.0.0.1", narrow_server.port), timeout=240) as connection:
         connection.sendall(head.encode() + body[:100])
         narrow_server.eventually(
             lambda: narrow_server.transcribe(b"no audio").status == 503, "the place is taken"

@@ -19,7 +19,7 @@ KEY = "sk-alice-4f1d0c7e9b2a6835"
 
 
 def connect(server, key="sk-none", **options):
-    options = {"max_retries": 0, "timeout": 120} | options
+    options = {"max_retries": 0, "timeout": 240} | options
     return openai.OpenAI(
         base_url=f"{server.url}/v1", api_key=key, _strict_response_validation=True, **options
     )

@@ -10,7 +10,8 @@ import pytest
 from websockets.exceptions import InvalidStatus
 from websockets.sync.client import connect
 
-FEW, MUCH, FREE = "sk-few-0011223344556677", "sk-much-0011223344556677", "sk-free-001122334455667"
+THREE, ONE = "sk-three-00112233445566", "sk-one-001122334455667"
+MUCH, FREE = "sk-much-0011223344556677", "sk-free-001122334455667"
 
 
 @pytest.fixture(scope="module")
@@ -18,12 +19,13 @@ def limited_server(launch, tmp_path_factory):
     """Keys that are allowed different things."""
     file = tmp_path_factory.mktemp("keys") / "keys"
     file.write_text(
-        f"few:{FEW} requests_per_minute=3\n"
+        f"three:{THREE} requests_per_minute=3\n"
+        f"one:{ONE} requests_per_minute=1\n"
         f"much:{MUCH} audio_s_per_minute=4\n"
         f"free:{FREE} requests_per_minute=0\n"
     )
     flags = ("--stt", "fake", "--tts", "fake", "--requests-per-minute", "500")
-    return launch("limited", *flags, "--api-keys-file", str(file), secrets=(FEW, MUCH, FREE))
+    return launch("limited", *flags, "--api-keys-file", str(file), secrets=(THREE, ONE, MUCH, FREE))
 
 
 def bearer(key):
@@ -34,11 +36,16 @@ def speak(server, key):
     return server.post_json("/v1/audio/speech", server.speech_body(input="Hi."), bearer(key))
 
 
+def use_up(server, key):
+    while speak(server, key).status == 200:
+        pass
+
+
 def test_requests_beyond_the_limit_are_a_429_that_the_sdk_understands(limited_server):
     seen = []
     client = httpx.Client(event_hooks={"response": [seen.append]}, trust_env=False)
     url = f"{limited_server.url}/v1"
-    with openai.OpenAI(base_url=url, api_key=FEW, http_client=client, max_retries=0) as sdk:
+    with openai.OpenAI(base_url=url, api_key=THREE, http_client=client, max_retries=0) as sdk:
         for left in (2, 1, 0):
             sdk.audio.speech.create(model="tts-1", voice="alloy", input="Hi.")
             assert seen[-1].headers["x-ratelimit-limit-requests"] == "3"
@@ -53,9 +60,8 @@ def test_requests_beyond_the_limit_are_a_429_that_the_sdk_understands(limited_se
 
 
 def test_other_keys_and_what_is_no_audio_are_not_held_up(limited_server):
-    while speak(limited_server, FEW).status == 200:
-        pass
-    assert limited_server.get("/v1/models", bearer(FEW)).status == 200
+    use_up(limited_server, ONE)
+    assert limited_server.get("/v1/models", bearer(ONE)).status == 200
     replies = [speak(limited_server, FREE) for _ in range(10)]
     assert {reply.status for reply in replies} == {200}
     assert "x-ratelimit-limit-requests" not in replies[0].headers
@@ -81,20 +87,22 @@ def test_audio_is_counted_when_it_has_been_read(limited_server, phrase):
 
 
 def test_sessions_are_counted_as_requests(limited_server):
-    while speak(limited_server, FEW).status == 200:
-        pass
+    use_up(limited_server, ONE)
     address = f"ws://127.0.0.1:{limited_server.port}/v1/realtime"
     for _ in range(2):
-        with connect(address, additional_headers={"Authorization": f"Bearer {FREE}"}) as socket:
-            assert json.loads(socket.recv(timeout=60))["type"] == "session.created"
+        with connect(
+            address, additional_headers={"Authorization": f"Bearer {FREE}"}, open_timeout=240
+        ) as socket:
+            assert json.loads(socket.recv(timeout=240))["type"] == "session.created"
         with pytest.raises(InvalidStatus) as refused:
-            connect(address, additional_headers={"Authorization": f"Bearer {FEW}"})
+            connect(
+                address, additional_headers={"Authorization": f"Bearer {ONE}"}, open_timeout=240
+            )
         assert refused.value.response.status_code == 429
         assert int(refused.value.response.headers["retry-after"]) >= 1
 
 
 def test_refusals_are_counted(limited_server):
-    while speak(limited_server, FEW).status == 200:
-        pass
+    use_up(limited_server, ONE)
     text = limited_server.get("/metrics", bearer(FREE)).text
     assert 'myna_rejections_total{reason="rate_limit",route="speech"}' in text

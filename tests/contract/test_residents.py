@@ -81,7 +81,7 @@ def heard(socket, audio):
         ("input_audio_buffer.commit", {}),
     ):
         socket.send(json.dumps({"type": kind} | members))
-    while (event := json.loads(socket.recv(timeout=60)))["type"] != TRANSCRIBED:
+    while (event := json.loads(socket.recv(timeout=240)))["type"] != TRANSCRIBED:
         assert event["type"] != "error", event
     return event["transcript"]
 
@@ -90,7 +90,7 @@ def test_a_session_loads_its_model_and_keeps_it_until_it_ends(lazy_server, fake_
     said = fake_server.speak(input=PHRASE, response_format="pcm").body
     lazy_server.send("DELETE", "/v1/models/fake", None, bearer(ADMIN))
     address = f"ws://127.0.0.1:{lazy_server.port}/v1/realtime?intent=transcription"
-    with connect(address, additional_headers=bearer(USER)) as socket:
+    with connect(address, additional_headers=bearer(USER), open_timeout=240) as socket:
         assert states(lazy_server)["transcription"] == "loaded"
         error = lazy_server.send("DELETE", "/v1/models/fake", None, bearer(ADMIN)).refused(409)
         assert "in use" in error["message"]

@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 import uvicorn
 
+from myna import loading
 from myna.app import create_app
 from myna.engines.fake import FakeSynthesizer
 from myna.errors import EngineFailure
-from myna.loading import Loader
 from myna.plan import ModelPlan, PlannedModel
 from myna.scheduling import speaking
 from myna.settings import Settings
@@ -39,7 +39,7 @@ class Breaking(FakeSynthesizer):
     def synthesize(self, text, voice, speed, *, words=False):
         if self.at is not None and text == PIECES[self.at]:
             if self.at:
-                assert self.heard.wait(30)
+                assert self.heard.wait(240)
             raise EngineFailure("the voice broke")
         yield from super().synthesize(text, voice, speed, words=words)
 
@@ -47,7 +47,7 @@ class Breaking(FakeSynthesizer):
 @contextmanager
 def serving(engine, monkeypatch):
     """The port of a server that speaks with `engine`."""
-    monkeypatch.setattr(Loader, "_build_synthesizer", lambda *_: engine)
+    monkeypatch.setattr(loading, "build_synthesizer", lambda *_: engine)
     app = create_app(Settings(stt=(), log_level="error"), ModelPlan((), (FAKE,), threads=2))
     server = uvicorn.Server(uvicorn.Config(app, port=0, log_config=None))
     thread = threading.Thread(target=server.run)
@@ -58,12 +58,12 @@ def serving(engine, monkeypatch):
         yield server.servers[0].sockets[0].getsockname()[1]
     finally:
         server.should_exit = True
-        thread.join(30)
+        thread.join(240)
 
 
 def asked_once(server, path):
     port = server.servers[0].sockets[0].getsockname()[1]
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=240)
     connection.request("GET", path)
     status = connection.getresponse().status
     connection.close()
@@ -72,7 +72,7 @@ def asked_once(server, path):
 
 @contextmanager
 def asking(port, **fields):
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=240)
     body = {"model": "tts-1", "input": TEXT, "voice": "alloy"} | fields
     head = {"Content-Type": "application/json"}
     connection.request("POST", "/v1/audio/speech", json.dumps(body), head)
@@ -140,14 +140,14 @@ class Coder:
 
     def encode(self, samples):
         if self._calls == self._at:
-            assert self._at == 0 or self._heard.wait(30)
+            assert self._at == 0 or self._heard.wait(240)
             raise OSError("the codec broke")
         self._calls += 1
         return self._real.encode(samples)
 
     def finish(self):
         if self._at is None:
-            assert self._heard.wait(30)
+            assert self._heard.wait(240)
             raise OSError("the codec broke")
         return self._real.finish()
 

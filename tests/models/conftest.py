@@ -1,11 +1,14 @@
-"""Both voices and a listener, loaded once, and ways to have a text spoken by them."""
+"""Both voices and a listener, loaded once, and ways to have a text spoken by them.
+
+The voices say a text alike every time: Kokoro always does, and Piper has no noise here.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import tempfile
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -58,9 +61,17 @@ class Studio:
     """Models that speak, and one that listens."""
 
     residents: Residents
+    _said: dict[tuple[Any, ...], Speech] = field(default_factory=dict)
 
     def say(self, model: str, voice: str, text: str, **asked: Any) -> Speech:
-        """A text in a voice; `asked` are further members of the utterance."""
+        """A text in a voice; `asked` are further members of the utterance. What has been said once
+        is not said again, as it would be the same."""
+        key = (model, voice, text, *sorted(asked.items()))
+        if key not in self._said:
+            self._said[key] = self._say(model, voice, text, **asked)
+        return self._said[key]
+
+    def _say(self, model: str, voice: str, text: str, **asked: Any) -> Speech:
         service = self.residents.speaker(model, strict=True).service
         speed = asked.pop("speed", 1.0)
         utterance = Utterance(
@@ -87,22 +98,17 @@ class Studio:
 
 
 @pytest.fixture(scope="session")
-def studio():
-    """Whisper, Piper and Kokoro, with the settings of a new user."""
+def studio(residents):
+    """What has the models say a text, and hear one."""
+    return Studio(residents)
+
+
+@pytest.fixture(scope="session")
+def residents(steady_weights):
+    """Whisper, Piper, Kokoro and who tells speakers apart, with the settings of a new user."""
     if missing := [name for name in (PIPER, KOKORO) if not (WEIGHTS / name).is_dir()]:
         pytest.skip(f"the weights of {' and '.join(missing)} are not here")
-    settings = Settings(offline=True, tts=(PIPER, KOKORO))
-    models = plan(settings)
-    with ThreadPoolExecutor(models.front_threads) as threads:
-        residents = Loader(settings, models, threads).load()
-        yield Studio(residents)
-        residents.close()
-
-
-@pytest.fixture(scope="module")
-def residents():
-    """Whisper and Piper, as a server has them."""
-    settings = Settings(offline=True)
+    settings = Settings(offline=True, tts=(PIPER, KOKORO), weights_dir=steady_weights)
     models = plan(settings)
     with ThreadPoolExecutor(models.front_threads) as threads:
         loaded = Loader(settings, models, threads).load()

@@ -5,8 +5,7 @@ from __future__ import annotations
 import asyncio
 import io
 import tempfile
-from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterator, Sequence
 from functools import cache
 from itertools import permutations
 from pathlib import Path
@@ -31,9 +30,7 @@ from myna.engines.diarizer.frames import WINDOW_FRAMES, WINDOW_SAMPLES
 from myna.engines.diarizer.segmentation import Segmenter
 from myna.engines.diarizer.voiceprints import LEAST_SAMPLES, VoiceEncoder, log_mel
 from myna.engines.sessions import onnx_session
-from myna.loading import Loader
-from myna.planning import plan
-from myna.settings import Settings
+from myna.scheduling.residents import Residents
 from myna.store.cards import Catalogue
 from myna.store.weights import Weights
 from myna.text.speakers import SpeakerNames
@@ -200,16 +197,9 @@ class Talk:
 
 
 @pytest.fixture(scope="module")
-def say() -> Iterator[object]:
+def say(residents) -> Callable[[str, str], Samples]:
     """`say(voice, text)`: 16 kHz, with Kokoro."""
-    from myna.engines.kokoro import KokoroSynthesizer
-
-    card = Catalogue.load(ROOT / "models").find("kokoro")
-    assert card is not None
-    kokoro = KokoroSynthesizer.load(
-        WEIGHTS / "kokoro-v1.0", "kokoro", voices=card.voices, stand_ins=card.openai_voices,
-        device="cpu", threads=2, workers=1,
-    )  # fmt: skip
+    kokoro = residents.speaker("kokoro", strict=True).service.engine
     voices = {voice.id: voice for voice in kokoro.voices}
 
     @cache
@@ -218,8 +208,7 @@ def say() -> Iterator[object]:
         samples = soxr.resample(said.samples, kokoro.sample_rate_hz, SAMPLE_RATE_HZ)
         return np.asarray(samples, np.float32)
 
-    yield spoken
-    kokoro.close()
+    return spoken
 
 
 @pytest.fixture(scope="module")
@@ -275,7 +264,7 @@ def test_one_voice_is_like_itself_and_not_like_others(diarizer, say) -> None:
 
 
 @with_kokoro
-def test_everybody_is_given_their_own_words(dialogue) -> None:
+def test_everybody_is_given_their_own_words(residents, dialogue) -> None:
     """The whole way: a file, Whisper's words, and whose turns they fall into."""
     file = io.BytesIO()
     with av.open(file, "w", format="flac") as container:
@@ -285,7 +274,7 @@ def test_everybody_is_given_their_own_words(dialogue) -> None:
         frame.sample_rate = SAMPLE_RATE_HZ
         container.mux(stream.encode(frame))
         container.mux(stream.encode())
-    transcript = asyncio.run(transcribed(file.getvalue()))
+    transcript = asyncio.run(transcribed(residents, file.getvalue()))
     names = SpeakerNames()
     letters = {who: names.of(at) for at, who in enumerate((WOMAN, MAN, BRITON))}
     said: dict[str, str] = {}
@@ -301,19 +290,12 @@ def test_everybody_is_given_their_own_words(dialogue) -> None:
             assert word in said[letters[who]], (who, word, said)
 
 
-async def transcribed(data: bytes) -> Transcript:
-    settings = Settings(offline=True, tts=(), weights_dir=WEIGHTS)
-    models = plan(settings)
-    with ThreadPoolExecutor(models.front_threads) as threads:
-        residents = await asyncio.to_thread(Loader(settings, models, threads).load)
-        try:
-            service = residents.stt.residents[0].service
-            hearing = residents.diarizer("response_format").begin(SpeakerOptions())
-            options = DecodingOptions(language="en", word_timestamps=True)
-            with tempfile.TemporaryFile() as file:
-                file.write(data)
-                file.flush()
-                opened = await service.open(file.fileno(), options, Cutting(), hearing=hearing)
-                return await opened.run()
-        finally:
-            await asyncio.to_thread(residents.close)
+async def transcribed(residents: Residents, data: bytes) -> Transcript:
+    service = residents.stt.residents[0].service
+    hearing = residents.diarizer("response_format").begin(SpeakerOptions())
+    options = DecodingOptions(language="en", word_timestamps=True)
+    with tempfile.TemporaryFile() as file:
+        file.write(data)
+        file.flush()
+        opened = await service.open(file.fileno(), options, Cutting(), hearing=hearing)
+        return await opened.run()

@@ -8,7 +8,6 @@ from __future__ import annotations
 import asyncio
 import tempfile
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from hearing import Sentence, compared, sentences
@@ -16,28 +15,15 @@ from hearing import Sentence, compared, sentences
 from myna.audio.codecs import layout_of
 from myna.audio.windows import Cutting
 from myna.engines.contract import DecodingOptions
-from myna.loading import Loader
-from myna.planning import plan
 from myna.scheduling.pieces import Utterance
 from myna.scheduling.residents import Residents
 from myna.scheduling.voices import voice_named
-from myna.settings import Settings
 
 pytestmark = pytest.mark.models
 
 ENGINES = ("piper-en_US-joe-medium", "kokoro-v1.0")
 SAMPLE = list({sentence.kind: sentence for sentence in reversed(sentences())}.values())
 MOST_WRONG = 0.06
-
-
-@pytest.fixture(scope="module")
-def residents():
-    settings = Settings(offline=True, tts=ENGINES)
-    models = plan(settings)
-    with ThreadPoolExecutor(models.front_threads) as threads:
-        loaded = Loader(settings, models, threads).load()
-        yield loaded
-        loaded.close()
 
 
 async def heard_again(residents: Residents, model: str, text: str) -> str:

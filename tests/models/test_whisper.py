@@ -10,7 +10,6 @@ from pathlib import Path
 
 import jiwer
 import numpy as np
-import onnxruntime
 import pytest
 import soxr
 
@@ -31,9 +30,8 @@ from myna.errors import EngineFailure
 from myna.text.transcript import Segment
 
 WEIGHTS = Path(__file__).parents[2] / "models/weights"
-JOE, TINY, BASE = (
-    WEIGHTS / name for name in ("piper-en_US-joe-medium", "whisper-tiny.en", "whisper-base")
-)
+JOE = "piper-en_US-joe-medium"
+TINY, BASE = (WEIGHTS / name for name in ("whisper-tiny.en", "whisper-base"))
 
 FOX = "The quick brown fox jumps over the lazy dog."
 HARBOUR = "Yesterday we walked to the old harbor and watched the ships come in."
@@ -61,7 +59,7 @@ ENGLISH = DecodingOptions(language="en")
 pytestmark = [
     pytest.mark.models,
     pytest.mark.skipif(
-        not all(folder.is_dir() for folder in (JOE, TINY, BASE)),
+        not all(folder.is_dir() for folder in (WEIGHTS / JOE, TINY, BASE)),
         reason="the starter weights are not here",
     ),
 ]
@@ -70,10 +68,9 @@ Spoken = Callable[[str], Samples]
 
 
 @pytest.fixture(scope="module")
-def spoken() -> Iterator[Spoken]:
-    """Text as sound, 16 kHz. The voice varies; a seed makes it vary alike in every run."""
-    onnxruntime.set_seed(7)
-    joe = PiperSynthesizer.load(JOE, "joe", threads=1)
+def spoken(steady_weights: Path) -> Iterator[Spoken]:
+    """Text as sound, 16 kHz."""
+    joe = PiperSynthesizer.load(steady_weights / JOE, "joe", threads=1)
 
     @cache
     def say(text: str) -> Samples:

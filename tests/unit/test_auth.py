@@ -6,7 +6,7 @@ import hmac
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import SecretStr
 
@@ -162,7 +162,6 @@ def test_a_masked_key_shows_its_ends_at_most(key, shown):
     assert masked(key) == shown
 
 
-@settings(deadline=None)
 @given(st.text(st.characters(codec="ascii", exclude_characters="*"), min_size=1, max_size=200))
 def test_masking_hides_at_least_half_of_a_key_and_is_short(key):
     shown = [char for char in masked(key) if char != "*"]

@@ -92,7 +92,7 @@ async def served(tmp_path, **settings):
         await asyncio.sleep(0)
     port = server.servers[0].sockets[0].getsockname()[1]
     try:
-        async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=60) as client:
+        async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=240) as client:
             while (await client.get("/ready")).status_code != 200:
                 pass
             yield client
@@ -236,7 +236,7 @@ async def converse(client, block):
         for at in range(0, len(pcm), block):
             audio = base64.b64encode(pcm[at : at + block]).decode()
             await socket.send(json.dumps({"type": "input_audio_buffer.append", "audio": audio}))
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(240):
             while (event := json.loads(await socket.recv())).get("transcript") is None:
                 pass
     assert event["transcript"] == TEXT

@@ -28,7 +28,7 @@ print(faults(), keep_freed_memory(), faults() and faults(), give_back_freed_memo
 @on_glibc
 def test_freed_memory_is_kept_for_reuse_and_can_be_given_back():
     done = subprocess.run(
-        [sys.executable, "-c", PROBE], capture_output=True, text=True, check=True, timeout=60
+        [sys.executable, "-c", PROBE], capture_output=True, text=True, check=True, timeout=240
     )
     stock, kept, reused, given_back, afterwards = done.stdout.split()
     assert (kept, given_back) == ("True", "True")

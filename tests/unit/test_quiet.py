@@ -50,7 +50,7 @@ def test_once_after_requests_and_again_after_more():
     async def test(server: Server) -> None:
         for times in (1, 2):
             server.served += 3
-            await asyncio.wait_for(server.given_back.wait(), 10)
+            await asyncio.wait_for(server.given_back.wait(), 120)
             server.given_back.clear()
             await several_rounds()
             assert server.times == times
@@ -72,6 +72,6 @@ def test_not_while_somebody_is_there():
         await several_rounds()
         assert server.times == 0
         server.present = 0
-        await asyncio.wait_for(server.given_back.wait(), 10)
+        await asyncio.wait_for(server.given_back.wait(), 120)
 
     while_quiet(test)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import re
+import select
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -26,7 +28,7 @@ def project(pytester, monkeypatch):
 
     def run(tests: str, *arguments: str) -> pytest.RunResult:
         pytester.makepyfile(tests)
-        return pytester.runpytest_subprocess("-p", "myna.testing", *arguments, timeout=120)
+        return pytester.runpytest_subprocess("-p", "myna.testing", *arguments, timeout=300)
 
     return run
 
@@ -57,6 +59,27 @@ def test_a_server_is_there_for_the_session_and_gone_behind_it(project, pytester)
     pid = int((pytester.path / "pid").read_text())
     with pytest.raises(ProcessLookupError):
         os.kill(pid, 0)
+
+
+@pytest.mark.skipif(not hasattr(os, "pidfd_open"), reason="waits for a process of others (Linux)")
+def test_a_pytest_that_is_killed_takes_its_server_along(project, pytester):
+    """It can stop nothing any more; the kernel closes the pipe on which the server listens."""
+    project(
+        """
+        import os, signal
+
+        def test_killed(myna):
+            with open("pid", "w") as file:
+                file.write(str(myna._process.process.pid))
+            os.kill(os.getpid(), signal.SIGKILL)
+        """
+    )
+    with suppress(ProcessLookupError):  # it has ended already
+        server = os.pidfd_open(int((pytester.path / "pid").read_text()))
+        try:
+            assert select.select([server], [], [], 120)[0], "the server lives on"
+        finally:
+            os.close(server)
 
 
 def test_what_a_test_arranges_is_gone_in_the_next(project):
@@ -167,9 +190,9 @@ def test_the_help_names_what_can_be_set(project):
     result.stdout.fnmatch_lines(["*--myna-stt=NAMES*", "*--myna-tts=NAMES*", "*myna_flags (args)*"])
 
 
-def test_the_examples_of_the_page_pass(project):
-    page = (SERVER.parent / "docs" / "testing.md").read_text("utf-8")
-    examples = re.findall(r"^```python\n(.*?)^```", page, re.MULTILINE | re.DOTALL)
-    assert len(examples) == 3
-    result = project("\n".join(examples))
-    result.assert_outcomes(passed=5)
+def test_the_examples_of_the_pages_pass(project):
+    docs = SERVER.parent / "docs"
+    text = "".join((docs / page).read_text("utf-8") for page in ("testing.md", "migrating.md"))
+    examples = re.findall(r"^```python\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
+    result = project("\n".join(example for example in examples if "def test_" in example))
+    result.assert_outcomes(passed=7)

@@ -34,7 +34,6 @@ from myna.scheduling.pieces import Utterance
 from myna.scheduling.speaking import Spoken
 from myna.stages import Record
 from myna.text.manner import manner_of
-from myna.text.sentences import speakable
 from myna.text.subtitles import SubtitleFormat, subtitles, word_entry
 from myna.text.transcript import Word
 
@@ -194,7 +193,7 @@ def _text(text: str, shared: Context) -> str:
             param="input",
             code="string_above_max_length",
         )
-    if not speakable(text) and not _has_pictures(text):
+    if not _visible(text):
         raise BadRequest(
             "Invalid 'input': there is nothing to say; give some words.",
             param="input",
@@ -204,10 +203,11 @@ def _text(text: str, shared: Context) -> str:
     return text
 
 
-def _has_pictures(text: str) -> bool:
-    """Emoji and the like: no engine says them, but hosted they are no error, so a reply of a thumb
-    up becomes a moment of silence."""
-    return any(unicodedata.category(char) == "So" for char in text)
+def _visible(text: str) -> bool:
+    """Whether there is more than white space and control characters. Marks and emoji say nothing,
+    but hosted they are no error: clients try a key with a full stop, and a reply may be a thumb up.
+    They become a moment of silence."""
+    return any(unicodedata.category(char)[0] not in "CZ" for char in text)
 
 
 def _voice_name(asked: str | VoiceObject | None) -> str:

@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import os
-import signal
-import sys
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
-from typing import NoReturn
 
 from myna.cluster.calls import Fleet
 from myna.cluster.front import front
@@ -58,12 +55,6 @@ def run(settings: Settings) -> None:
     app, gateway = front(settings, tasks, listener.drain, lifespan)
     try:
         cluster.start()
-        # The signal comes once more behind the drain, when the cluster has to be stopped yet.
-        signal.signal(signal.SIGTERM, _leave)
         listener.run(app)
     finally:
         cluster.stop()
-
-
-def _leave(*_: object) -> NoReturn:
-    sys.exit(0)

@@ -29,6 +29,10 @@ from myna.text.transcript import Word
 
 T = TypeVar("T")
 
+_FAST = 8.0
+"""Seconds of speech a second from which on a first piece, which is up to four seconds, may begin
+with a third of a second."""
+
 _SILENCE_S = 0.25
 """What a text of nothing but emoji comes to: a valid file with nothing in it."""
 
@@ -118,8 +122,12 @@ class SpeechService:
 
     def _soon(self, voice: VoiceLoudness) -> bool:
         """Whether the first piece should start before it is made to its end. Not while others wait,
-        as that is a little slower for all; nor if it is not known how loud it will be."""
-        return not self.workers.queued_s and (self._loudness_lufs is None or voice.lufs is not None)
+        as that is a little slower for all; nor by an engine that would not have the rest in time;
+        nor if it is not known how loud it will be."""
+        speed = self.workers.speed
+        if self.workers.queued_s or (speed is not None and speed < _FAST):
+            return False
+        return self._loudness_lufs is None or voice.lufs is not None
 
     async def _encode(self, coder: _Coder, made: Made, at_s: float) -> Spoken:
         piece = made.piece

@@ -292,7 +292,7 @@ names = st.text(st.sampled_from("ab[]0é"), max_size=6)
 values = st.text(st.characters(codec="utf-8"), max_size=20)
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(st.lists(st.tuples(names, values), max_size=6), st.binary(max_size=300), st.integers(8, 400))
 def test_any_fields_and_file_survive_the_journey(given_fields, data, chunk):
     body = closed(*(field(*item) for item in given_fields), upload(data))
@@ -312,7 +312,7 @@ def test_any_fields_and_file_survive_the_journey(given_fields, data, chunk):
         assert asyncio.run(run()) == data
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(st.binary(max_size=200), st.binary(max_size=60), st.integers(1, 300))
 def test_any_bytes_are_a_form_or_refused(noise, inserted, chunk):
     valid = closed(field("a", "b"), upload(noise))

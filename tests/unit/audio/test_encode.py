@@ -193,7 +193,7 @@ def test_a_resampled_tone_has_no_clicks_at_the_joints(rate_hz: int) -> None:
     assert np.max(np.abs(heard - wanted)[100:-100]) < 1e-3
 
 
-@settings(deadline=None, max_examples=25)
+@settings(max_examples=25)
 @given(cuts=st.lists(st.integers(0, 5000), max_size=8))
 def test_any_cutting_into_blocks_even_empty_ones_gives_the_same_pcm(cuts: Sequence[int]) -> None:
     said = speechlike(5000 / PIPER_HZ, PIPER_HZ)

@@ -121,7 +121,7 @@ leftovers = st.integers(0, FRAME - 1)
 """How many samples the last frame is short of."""
 partitions = st.lists(st.integers(1, 30_000), max_size=4).map(lambda lengths: [*lengths, 7_001])
 """Lengths of blocks, not all so small that the test takes long."""
-quick = settings(max_examples=40, deadline=None, derandomize=True)
+quick = settings(max_examples=40)
 
 
 @quick

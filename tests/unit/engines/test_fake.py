@@ -131,7 +131,7 @@ def test_windows_cut_in_a_pause_make_the_whole_text(place):
     assert said(samples[cut:]) == " ".join(words[place:])
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(st.floats(0, 1))
 def test_windows_cut_anywhere_spoil_one_letter_at_most(where):
     samples = recorded(speech("one two three four five six seven"))

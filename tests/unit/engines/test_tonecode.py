@@ -104,7 +104,7 @@ def test_long_words_have_pauses_but_no_spaces():
     assert said(recorded(speech(text, speed=4))) == text
 
 
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 @given(st.text(st.characters(codec="utf-8"), max_size=40), st.floats(0.25, 4.0))
 def test_any_text_comes_back_with_its_white_space_made_single(text, speed):
     samples = speech(text, speed=speed)

@@ -105,7 +105,7 @@ def play(scene, peer_maker=Peer, longest_s=None, guessing=None):
                 caller="alice",
             )
             running = asyncio.create_task(connection.run(longest_s))
-            async with asyncio.timeout(20):
+            async with asyncio.timeout(240):
                 await scene(peer)
                 ending = await running
         assert len(asyncio.all_tasks()) == 1, "no task is left behind"

@@ -23,7 +23,7 @@ from myna.scheduling.transcription import Transcription, TranscriptionService
 from myna.scheduling.workers import Workers
 from myna.text.transcript import Segment, Transcript
 
-WAIT_S = 20
+WAIT_S = 240
 WORDS = DecodingOptions(language="en", word_timestamps=True)
 TALK = (
     ("alloy", "Who is there at this late hour?"),
@@ -226,6 +226,11 @@ def test_ears_that_fail_fail_the_request(scene, ears):
         scene(spoken(*TALK)).run()
 
 
+def until_closed(workers) -> None:
+    with workers._changed:
+        assert workers._changed.wait_for(lambda: workers._closed, WAIT_S)
+
+
 def test_ears_that_are_unloaded_are_no_fault_of_the_request(scene, ears):
     ears.go.clear()
     made = scene(spoken(*TALK * 5))
@@ -236,7 +241,7 @@ def test_ears_that_are_unloaded_are_no_fault_of_the_request(scene, ears):
         await asyncio.to_thread(ears.begun.wait, WAIT_S)
         closing = asyncio.to_thread(made.diarization.close)
         closing = asyncio.ensure_future(closing)
-        await asyncio.sleep(0.1)
+        await asyncio.to_thread(until_closed, made.diarization.workers)
         ears.go.set()
         await closing
         await reading

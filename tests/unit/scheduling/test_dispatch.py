@@ -156,7 +156,7 @@ asked = st.builds(
 )
 
 
-@settings(max_examples=300, deadline=None, derandomize=True)
+@settings(max_examples=300)
 @given(
     st.lists(asked, min_size=1, max_size=12),
     st.integers(1, 3),
@@ -183,7 +183,7 @@ def test_no_schedule_loses_a_window_runs_one_twice_or_leaves_a_request_waiting(
                 assert simulation.runs[id(request), number] == allowed
 
 
-@settings(max_examples=100, deadline=None, derandomize=True)
+@settings(max_examples=100)
 @given(st.integers(1, 3), st.integers(0, 1), st.integers(1, 6))
 def test_a_clip_is_answered_soon_however_long_the_files_beside_it(workers, express, files):
     """With an express worker it waits for nobody; without, for a batch of each file at most."""

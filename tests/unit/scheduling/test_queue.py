@@ -110,7 +110,7 @@ class Simulation:
         self.keys[entry.job] = key
 
 
-@settings(max_examples=200, deadline=None, derandomize=True)
+@settings(max_examples=200)
 @given(schedules, st.integers(1, 8), st.sampled_from([10.0, 60.0, 120.0]))
 def test_no_schedule_loses_a_job_or_serves_one_twice_or_mixes_a_batch(schedule, limit, limit_s):
     simulation = Simulation(FairQueue(limit, limit_s))

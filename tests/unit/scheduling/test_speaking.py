@@ -28,7 +28,7 @@ from myna.scheduling.workers import Workers
 from myna.text.sentences import pieces
 from myna.text.transcript import Word
 
-WAIT_S = 20
+WAIT_S = 240
 JOE = Voice("joe", "Joe", "en-US")
 TEXT = " ".join(
     f"This is sentence number {number}, and it is long enough to be a piece of its own, "
@@ -270,6 +270,22 @@ def test_a_voice_begins_early_once_it_is_known_how_loud_it_is(starter):
             assert starter.begun == PIECES[:1]
 
     run(main())
+
+
+def test_what_fails_after_its_beginning_ends_the_stream_with_the_error(starter, monkeypatch):
+    def begin(text: str, voice: Voice, speed: float) -> Iterator[Stretch]:
+        yield Stretch(sound(text), "open")
+        raise EngineFailure("hoarse")
+
+    monkeypatch.setattr(starter, "begin", begin)
+    found: list[Spoken] = []
+
+    async def main() -> None:
+        with serving(starter) as service, pytest.raises(EngineFailure, match="hoarse"):
+            await collect(service.speak(utterance()), found)
+
+    run(main())
+    assert [spoken.seconds for spoken in found] == [pytest.approx(0.1)]
 
 
 def test_a_listener_who_leaves_after_the_beginning_leaves_nothing_behind(starter):

@@ -20,7 +20,7 @@ from myna.scheduling.transcription import Progress, Transcription, Transcription
 from myna.scheduling.workers import Workers
 from myna.text.transcript import Segment
 
-WAIT_S = 20
+WAIT_S = 240
 PHRASE_S = 32 * FRAME / SAMPLE_RATE_HZ
 """Length of a phrase, and of the silence behind it."""
 PERIOD_S = 2 * PHRASE_S

@@ -137,7 +137,7 @@ marks = st.sampled_from(
 )
 
 
-@settings(max_examples=150, deadline=None, derandomize=True)
+@settings(max_examples=150)
 @given(st.lists(st.tuples(marks, st.floats(0, 3)), min_size=1, max_size=12), st.floats(0.5, 30))
 def test_joining_keeps_all_text_and_all_tokens_in_order(words, window_s):
     starts: list[tuple[str, float]] = []

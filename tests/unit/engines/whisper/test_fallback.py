@@ -156,7 +156,7 @@ attempts = st.builds(
 )
 
 
-@settings(max_examples=200, deadline=None, derandomize=True)
+@settings(max_examples=200)
 @given(attempts, st.sampled_from([0.0, 0.3, 1.0]))
 def test_no_step_goes_down_or_back_to_a_right_sized_window_or_to_text_without_times(attempt, asked):
     step = next_step(attempt, asked)

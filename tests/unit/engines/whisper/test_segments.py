@@ -87,7 +87,7 @@ def test_times_do_not_run_backwards():
     assert [(start, end) for start, end, _ in found] == [(4, 6), (6, 6), (6, 8)]
 
 
-@settings(max_examples=200, deadline=None, derandomize=True)
+@settings(max_examples=200)
 @given(
     st.lists(st.one_of(st.integers(0, 50_256), st.integers(BEGIN, BEGIN + 1_500)), max_size=40),
     st.floats(0.1, 30),
@@ -101,7 +101,7 @@ def test_text_keeps_its_order_and_times_theirs_whatever_the_decoder_wrote(tokens
     assert all(0 <= time <= window_s for time in times)
 
 
-@settings(max_examples=100, deadline=None, derandomize=True)
+@settings(max_examples=100)
 @given(st.lists(st.lists(st.integers(0, 50_256), min_size=1), max_size=10), st.integers(1, 4))
 def test_no_text_is_lost_that_was_written_inside_the_audio(texts, seconds):
     tokens = [

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from myna.engines.whisper.windowing import (
@@ -25,7 +25,6 @@ def test_a_window_takes_the_smallest_size_that_holds_it_and_its_margin(seconds, 
     assert Sizing().frames(seconds) == frames
 
 
-@settings(deadline=None)
 @given(st.floats(0.01, 30), st.floats(0.01, 30))
 def test_sizes_grow_with_the_audio_and_hold_it(one, other):
     shorter, longer = sorted((one, other))
@@ -34,7 +33,6 @@ def test_sizes_grow_with_the_audio_and_hold_it(one, other):
     assert sizing.frames(longer) >= longer * 100
 
 
-@settings(deadline=None)
 @given(st.floats(0.01, 30))
 def test_without_right_sizing_every_window_is_full(seconds):
     assert Sizing(enabled=False).frames(seconds) == FULL_FRAMES
@@ -45,7 +43,6 @@ def test_margin_and_sizes_are_settings():
     assert [sizing.frames(seconds) for seconds in (3.0, 3.1)] == [500, 3000]
 
 
-@settings(deadline=None)
 @given(st.floats(0.1, 30))
 def test_the_token_budget_leaves_room_for_fast_speech(seconds):
     assert token_budget(seconds) > 13 * seconds + 4
