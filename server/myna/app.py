@@ -10,12 +10,10 @@ from contextlib import asynccontextmanager
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
-from starlette.datastructures import MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.middleware.cors import CORSMiddleware
-from starlette.requests import HTTPConnection
 from starlette.responses import Response
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import ASGIApp
 
 from myna import __version__
 from myna.accounts import Accounts, Allowance
@@ -33,21 +31,20 @@ from myna.api import (
 )
 from myna.api.context import Context
 from myna.api.draining import Drain, Drainable
-from myna.api.rehearsal import CONTROL, Rehearsal, Rehearsed
+from myna.api.rehearsal import Rehearsal, Rehearsed
 from myna.api.responses import failure
 from myna.api.spool import Spool
-from myna.auth import Keyring, sent_key
-from myna.errors import BadRequest, MethodNotAllowed, MynaError, NotFound, Unauthorized
+from myna.auth import Keyring
+from myna.errors import BadRequest, MethodNotAllowed, MynaError, NotFound
+from myna.gate import Gate
 from myna.lifecycle import living
 from myna.loading import Loader
 from myna.plan import ModelPlan
-from myna.playground import Playground, is_page
+from myna.playground import Playground
 from myna.realtime.sessions import Sessions
-from myna.realtime.tokens import ClientSecrets
 from myna.settings import Settings
 from myna.store.custom_voices import CustomVoices, default_folder
 from myna.telemetry.access import Access, Telemetry
-from myna.telemetry.record import RequestRecord
 
 _log = logging.getLogger("myna.app")
 
@@ -65,8 +62,6 @@ _READABLE = (
     ),
 )
 """Headers that the scripts of a web page may read."""
-OPEN_PATHS = frozenset({"/health", "/ready", "/audio/models", "/audio/voices"})
-"""What needs no key when read: probes, and what Open WebUI asks for without one."""
 
 
 def create_app(
@@ -133,12 +128,12 @@ def create_app(
     if settings.playground:
         app.router.routes.extend(Playground.load().routes())
     _handle_errors(app)
-    app.add_middleware(_Gate, keyring=keyring, accounts=accounts, secrets=shared.sessions.secrets)
+    app.add_middleware(Gate, keyring=keyring, accounts=accounts, secrets=shared.sessions.secrets)
     if shared.rehearsal is not None:
         app.include_router(testing.router, prefix="/v1", include_in_schema=False)
         app.add_middleware(Rehearsed, rehearsal=shared.rehearsal)
     app.add_middleware(Drainable, drain=drain or Drain(), limit_bytes=settings.max_upload_bytes)
-    _allow_origins(app, settings.cors_origins)
+    app.add_middleware(allowing_origins, origins=settings.cors_origins)
     app.add_middleware(Access, telemetry=told)
     return app
 
@@ -151,67 +146,17 @@ def _rehearsal(plan: ModelPlan) -> Rehearsal:
     return Rehearsal(recording if scriptable else None)
 
 
-class _Gate:
-    """Asks for a key before anything of the request is read."""
-
-    def __init__(
-        self, app: ASGIApp, keyring: Keyring, accounts: Accounts, secrets: ClientSecrets
-    ) -> None:
-        self._app = app
-        self._keyring = keyring
-        self._accounts = accounts
-        self._secrets = secrets
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Let the request in, or answer 401; every answer says what the caller has left."""
-        if scope["type"] not in {"http", "websocket"} or _is_open(scope):
-            await self._app(scope, receive, send)
-            return
-        try:
-            name = self._caller(HTTPConnection(scope))
-        except Unauthorized as error:
-            await failure(error)(scope, receive, send)
-            return
-        account = self._accounts.of(name)
-        state = scope.setdefault("state", {})
-        state["key_name"] = name
-        record = state.get("record")
-        if isinstance(record, RequestRecord):
-            record.key, record.charge = name or "", account.charge
-
-        async def limited(message: Message) -> None:
-            if message["type"] in {"http.response.start", "websocket.http.response.start"}:
-                MutableHeaders(scope=message).update(account.headers())
-            await send(message)
-
-        await self._app(scope, receive, limited)
-
-    def _caller(self, connection: HTTPConnection) -> str | None:
-        if connection.scope["type"] == "websocket":
-            grant = self._secrets.find(sent_key(connection.headers))
-            if grant is not None:
-                return grant.caller
-        return self._keyring.admit(connection.headers)
-
-
-def _is_open(scope: Scope) -> bool:
-    path = scope["path"]
-    if path.removeprefix("/v1").startswith(CONTROL):
-        return True  # answers with `testing` only, where anybody may do anything
-    if scope["type"] != "http" or scope["method"] not in {"GET", "HEAD"}:
-        return False
-    return path.removeprefix("/v1") in OPEN_PATHS or is_page(path)
-
-
-def _allow_origins(app: FastAPI, origins: tuple[str, ...]) -> None:
-    if origins:
-        app.add_middleware(
-            CORSMiddleware,
-            allow_origins=list(origins),
-            allow_methods=["*"],
-            allow_headers=["*"],
-            expose_headers=_READABLE,
-        )
+def allowing_origins(app: ASGIApp, origins: tuple[str, ...]) -> ASGIApp:
+    """The app, which scripts on pages of these origins may call."""
+    if not origins:
+        return app
+    return CORSMiddleware(
+        app,
+        allow_origins=list(origins),
+        allow_methods=["*"],
+        allow_headers=["*"],
+        expose_headers=_READABLE,
+    )
 
 
 def _handle_errors(app: FastAPI) -> None:

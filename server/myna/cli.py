@@ -70,13 +70,21 @@ def main() -> None:
 @settings_options
 def serve(config: Path | None, **given: Any) -> None:
     """Fetch what is missing, load the models and serve until stopped."""
-    from myna.serving import run
-
     settings = _settings(config, given)
     try:
+        if settings.cluster:
+            from myna.cluster.serving import run
+        else:
+            from myna.serving import run
         run(settings)
     except KeyboardInterrupt:
         return  # Ctrl-C is how a server is stopped by hand
+    except ModuleNotFoundError as missing:
+        if missing.name != "ray":
+            raise
+        raise click.ClickException(
+            "--cluster needs Ray, which comes with the extra: pip install 'myna[cluster]'"
+        ) from None
     except _expected() as error:
         raise click.ClickException(str(error)) from None
 

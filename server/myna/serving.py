@@ -12,6 +12,7 @@ import threading
 from types import FrameType
 
 import uvicorn
+from starlette.types import ASGIApp
 
 from myna import __version__
 from myna.api.draining import Drain
@@ -39,40 +40,69 @@ def run(settings: Settings) -> None:
         OSError: the address is taken or not this machine's.
         SystemExit: the models could not be loaded.
     """
-    if settings.stop_with_stdin:
-        threading.Thread(target=_stop_with_stdin, name="myna-stdin", daemon=True).start()
     configure_logging(settings.log_level, settings.log_format)
     telemetry = Telemetry(exporting() if settings.traces else None)
-    listening = _bind(settings.host, settings.port)
+    listener = Listener(settings)
     if not keep_freed_memory():
         _log.info("this system's malloc has no setting for it: freed memory is not kept for reuse")
     models = plan(settings)
     names = ", ".join(model.id for model in models.named) or "no model"
     _log.info("Myna %s: %s on %d threads", __version__, names, models.threads)
-    failures: list[Exception] = []
-    drain = Drain()
-
-    def stop(error: Exception) -> None:
-        failures.append(error)
-        server.should_exit = True
-
-    config = uvicorn.Config(
-        create_app(settings, models, on_failure=stop, telemetry=telemetry, drain=drain),
-        host=settings.host,
-        port=settings.port,
-        log_config=None,
-        access_log=False,
-        server_header=False,
-        timeout_graceful_shutdown=_LINGER_S,
-        ws=Socket,
-        ws_max_size=MOST_MESSAGE_BYTES,
-        ws_ping_timeout=60.0,
-        ws_per_message_deflate=False,  # base64 of audio gains little, and each socket would pay
+    listener.run(
+        create_app(
+            settings, models, on_failure=listener.fail, telemetry=telemetry, drain=listener.drain
+        )
     )
-    server = _Server(config, drain, settings.drain_s)
-    server.run(sockets=[listening])
-    if failures or not server.started:
-        sys.exit(1)
+
+
+class Listener:
+    """A socket that listens from the start, and the server on it."""
+
+    def __init__(self, settings: Settings) -> None:
+        """Listen before anything is fetched or loaded, so that a taken port is said at once.
+
+        Raises:
+            OSError: the address is taken or not this machine's.
+        """
+        if settings.stop_with_stdin:
+            threading.Thread(target=_stop_with_stdin, name="myna-stdin", daemon=True).start()
+        self.drain = Drain()
+        """For the app, which lets requests through it."""
+        self._settings = settings
+        self._socket = _bind(settings.host, settings.port)
+        self._failed = False
+        self._server: _Server | None = None
+
+    def fail(self, error: Exception) -> None:
+        """Stop serving, as what the app needs cannot be had. On the event loop, once it runs."""
+        del error  # it has been logged
+        self._failed = True
+        if self._server is not None:
+            self._server.should_exit = True
+
+    def run(self, app: ASGIApp) -> None:
+        """Serve until stopped by a signal.
+
+        Raises:
+            SystemExit: it could not start, or `fail` was called.
+        """
+        config = uvicorn.Config(
+            app,
+            host=self._settings.host,
+            port=self._settings.port,
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            timeout_graceful_shutdown=_LINGER_S,
+            ws=Socket,
+            ws_max_size=MOST_MESSAGE_BYTES,
+            ws_ping_timeout=60.0,
+            ws_per_message_deflate=False,  # base64 of audio gains little, and each socket would pay
+        )
+        self._server = _Server(config, self.drain, self._settings.drain_s)
+        self._server.run(sockets=[self._socket])
+        if self._failed or not self._server.started:
+            sys.exit(1)
 
 
 def _stop_with_stdin() -> None:
@@ -87,7 +117,6 @@ def _stop_with_stdin() -> None:
 
 
 def _bind(host: str, port: int) -> socket.socket:
-    """Listen before anything is fetched or loaded, so that a taken port is said at once."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
         return socket.create_server((host, port), family=family, backlog=2048)

@@ -15,6 +15,8 @@ from pydantic_settings import (
 )
 
 MIB = 1024 * 1024
+_REPLICAS = r"^[1-9]\d?$|^[1-9]\d?-[1-9]\d?$"
+"""A number below 100, or from one to another."""
 Names = Annotated[tuple[str, ...], NoDecode]
 Voices = Annotated[dict[str, str], NoDecode]
 
@@ -128,6 +130,35 @@ class Settings(BaseSettings):
     )
     threads: int = Field(
         0, ge=0, description="CPU threads for all engines together; 0 takes every core."
+    )
+    cluster: bool = Field(
+        False,
+        description="Serve through Ray Serve: replicas in processes of their own behind this one, "
+        "on this machine or, with RAY_ADDRESS, on a cluster that runs; needs the extra `cluster`.",
+    )
+    stt_replicas: str = Field(
+        "1",
+        pattern=_REPLICAS,
+        description="With `cluster`, replicas that transcribe: a number, or `1-4` to start and end "
+        "them as `replica_queued_s` says.",
+    )
+    tts_replicas: str = Field(
+        "1", pattern=_REPLICAS, description="With `cluster`, replicas that speak, likewise."
+    )
+    replica_queued_s: float = Field(
+        60.0,
+        gt=0,
+        description="With `cluster`, seconds of audio that may wait for each replica before "
+        "another one is started, where their number may change.",
+    )
+    stt_gpus: float = Field(
+        0.0,
+        ge=0,
+        description="With `cluster`, GPUs that a replica which transcribes takes; 0.25 lets four "
+        "share one.",
+    )
+    tts_gpus: float = Field(
+        0.0, ge=0, description="With `cluster`, GPUs that a replica which speaks takes, likewise."
     )
     beam_size: int = Field(
         5, ge=1, le=16, description="Beams of Whisper's search; 1 is greedy, faster, less exact."
@@ -298,6 +329,14 @@ class Settings(BaseSettings):
         if isinstance(value, str):
             value = [part.strip() for part in value.split(",") if part.strip()]
         return () if value == ["none"] else value
+
+    @field_validator("stt_replicas", "tts_replicas")
+    @classmethod
+    def _ascend(cls, value: str) -> str:
+        least, dash, most = value.partition("-")
+        if dash and int(most) < int(least):
+            raise ValueError(f"'{value}' goes down; write the smaller number first")
+        return value
 
     @field_validator("voices", mode="before")
     @classmethod

@@ -92,15 +92,37 @@ MAY_IMPORT: dict[str, set[str]] = {
     "loading": PARTS | {"building", "machine", "plan"},
     "lifecycle": PARTS | {"loading", "machine", "quiet"},
     "planning": PARTS | {"plan", "supply"},
-    "app": PARTS | {"lifecycle", "loading", "plan"},
+    "gate": {"accounts", "api", "auth", "errors", "playground", "realtime", "telemetry"},
+    "app": PARTS | {"gate", "lifecycle", "loading", "plan"},
     "playing": {"errors"},
     "local": PARTS | {"loading", "machine", "planning", "playing"},
     "serving": {"api.draining", "app", "machine", "planning", "settings", "sockets", "telemetry"},
+    # Many servers as one: beside `serving`, on the same parts, and nobody needs it but the CLI.
+    "cluster": PARTS | {"app", "gate", "machine", "planning", "serving"},
+    "cluster.scaling": set(),  # Ray sends it elsewhere by itself
+    "cluster.tasks": {"plan", "settings"},
+    "cluster.shape": {"cluster.tasks", "settings"},
+    "cluster.calls": {"cluster.tasks"},
+    "cluster.hosting": {"cluster.calls"},
+    "cluster.mailbox": {"cluster.calls"},
+    "cluster.reports": {"cluster.calls"},
+    "cluster.fleet": {"cluster.calls", "cluster.mailbox", "cluster.tasks", "errors"},
+    "cluster.relay": {"cluster.calls", "cluster.tasks", "errors"},
+    "cluster.readiness": {"api.responses", "cluster.calls", "cluster.tasks", "errors"},
     "airgap": {"planning", "settings", "store"},
     "sockets": set(),
     "settings_docs": {"settings"},
     "testing": set(),  # pytest imports it at every start
-    "cli": {"airgap", "serving", "planning", "local", "store", "settings", "errors"},
+    "cli": {
+        "airgap",
+        "cluster.serving",
+        "serving",
+        "planning",
+        "local",
+        "store",
+        "settings",
+        "errors",
+    },
     "__main__": {"cli"},
 }
 
@@ -177,6 +199,16 @@ def loaded_after(statement: str) -> set[str]:
 def test_engines_under_the_gpl_are_not_loaded_until_one_is_chosen() -> None:
     loaded = loaded_after("import myna.serving, myna.local, myna.cli")
     assert not loaded & {"piper", "espeakng_loader", "phonemizer", "kokoro_onnx"}
+
+
+def test_one_machine_needs_no_ray() -> None:
+    assert "ray" not in loaded_after("import myna.serving, myna.local, myna.cli")
+
+
+def test_what_decides_in_a_cluster_is_there_without_ray() -> None:
+    decides = ("front", "hosting", "scaling", "shape")
+    modules = ", ".join(f"myna.cluster.{name}" for name in decides)
+    assert "ray" not in loaded_after(f"import {modules}")
 
 
 def test_pytest_starts_without_anything_of_the_server() -> None:

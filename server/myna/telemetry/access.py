@@ -29,13 +29,14 @@ class Telemetry:
         self.traces = traces
 
     def begin(self, scope: Scope) -> RequestRecord:
-        """A request has arrived."""
+        """A request has arrived. Where a gateway has named it, it keeps that name."""
         stage_s = self.metrics.stage_s
         record = RequestRecord(
             scope.get("method", "GET"),  # as a socket begins
             scope["path"],
             lambda stage, seconds: stage_s.labels(stage).observe(seconds),
         )
+        record.id = scope.get("state", {}).get("request_id", record.id)
         self.metrics.in_progress.labels(record.route).inc()
         return record
 
@@ -131,10 +132,11 @@ def _begin(record: RequestRecord, message: Message) -> None:
     record.first_byte_s = record.seconds
     message.setdefault("headers", [])
     headers = MutableHeaders(scope=message)
-    headers["x-request-id"] = record.id
-    headers["openai-processing-ms"] = str(round(record.first_byte_s * 1000))
-    headers["openai-version"] = "2020-10-01"
-    headers["server-timing"] = record.server_timing()
+    # What a replica has said of itself, its gateway does not know better.
+    headers.setdefault("x-request-id", record.id)
+    headers.setdefault("openai-processing-ms", str(round(record.first_byte_s * 1000)))
+    headers.setdefault("openai-version", "2020-10-01")
+    headers.setdefault("server-timing", record.server_timing())
 
 
 def _fields(record: RequestRecord) -> dict[str, object]:

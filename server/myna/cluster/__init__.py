@@ -1,0 +1,1 @@
+"""Myna on a Ray cluster: gateways in front, and replicas that hold the very same app behind."""

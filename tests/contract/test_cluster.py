@@ -1,0 +1,381 @@
+"""A cluster on this machine: two replicas that transcribe, one that speaks, and a gateway.
+
+Ray is real, its replicas are processes of their own. It is started once, and gone at the end.
+"""
+
+from __future__ import annotations
+
+import base64
+import http.client
+import io
+import json
+import os
+import re
+import select
+import signal
+import socket
+import subprocess
+import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager, suppress
+from pathlib import Path
+
+import httpx
+import openai
+import pytest
+from websockets.sync.client import connect
+
+from myna.engines.fake import recording
+
+pytest.importorskip("ray", reason="the extra `cluster` is not installed")
+pytestmark = pytest.mark.timeout(2 * 600)
+
+TEXT = "The myna repeats what it hears."
+SPOKEN = "The birds sing in the garden early every morning."
+MODELS = ("--stt", "fake,whisper-tiny.en", "--tts", "fake,piper-en_US-joe-medium")
+PATIENCE_S = 240
+"""Where the machine has much else to do, it takes Ray a minute to start a replica."""
+PLACES = 8
+"""`max_requests`: what a replica that speaks works on, and what waits for it in the gateway."""
+
+
+@pytest.fixture(scope="module")
+def cluster(launch, tmp_path_factory):
+    token = tmp_path_factory.mktemp("ray") / "token"
+    token.write_text("f" * 64)
+    server = launch(
+        "cluster", *MODELS, "--cluster", "--stt-replicas", "2", "--preload", "fake",
+        "--max-requests", str(PLACES), "--max-sessions", "4", "--threads", "1",
+        "--load-wait-s", str(PATIENCE_S),
+        env={"RAY_AUTH_TOKEN_PATH": str(token)},
+        secrets=("myna repeats",),
+    )  # fmt: skip
+    with ended_wholly(server.process, server.stop):
+        yield server
+
+
+@contextmanager
+def ended_wholly(process, stop):
+    """Behind it nothing is left of what `process` has started, whatever happened inside."""
+    try:
+        yield
+    finally:
+        family = descendants(process.pid)
+        try:
+            stop()
+            left = [pid for pid in family if alive(pid)]
+        finally:
+            for pid in family:
+                with suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
+    assert left == []
+
+
+def descendants(root):
+    """Ids of the processes that `root` has started, and of theirs (Linux)."""
+    parents = {}
+    for file in Path("/proc").glob("[0-9]*/stat"):
+        with suppress(OSError):  # it has ended meanwhile
+            pid, rest = file.read_text().split(" ", 1)
+            parents[int(pid)] = int(rest.rpartition(") ")[2].split()[1])
+    found = [root]
+    for pid in found:
+        found += [child for child, parent in parents.items() if parent == pid]
+    return found[1:]
+
+
+def alive(pid):
+    with suppress(OSError):
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(") ")[2][0] != "Z"
+    return False
+
+
+def replicas(cluster, name="SpeechToText"):
+    """Ids of the processes of a deployment."""
+    found = []
+    for pid in descendants(cluster.process.pid):
+        with suppress(OSError):
+            words = Path(f"/proc/{pid}/cmdline").read_bytes()
+            found += [pid] if words.startswith(f"ray::ServeReplica:{name}".encode()) else []
+    return found
+
+
+def sample(cluster, metric, **labels):
+    """The sum of the samples of a metric whose labels match."""
+    page = cluster.get("/metrics").text
+    total = 0.0
+    for line in re.findall(rf"^{metric}\{{.*", page, re.MULTILINE):
+        own = dict(re.findall(r'(\w+)="([^"]*)"', line))
+        if all(re.match(value, own.get(label, "")) for label, value in labels.items()):
+            total += float(line.split()[-1])
+    return total
+
+
+def serving(cluster, count=2):
+    """Wait until so many replicas transcribe."""
+    cluster.eventually(
+        lambda: (
+            len(set(re.findall(r'replica="(SpeechToText#\w+)"', cluster.get("/metrics").text)))
+            == count
+        ),
+        f"{count} replicas are there",
+    )
+
+
+def test_openais_sdk_speaks_and_transcribes_with_real_models(cluster):
+    sdk = openai.OpenAI(
+        base_url=f"{cluster.url}/v1", api_key="any", http_client=httpx.Client(trust_env=False)
+    )
+    with sdk:
+        speech = sdk.audio.speech.create(
+            model="piper-en_US-joe-medium", voice="alloy", input=SPOKEN, response_format="wav"
+        ).content
+        file = io.BytesIO(speech)
+        file.name = "speech.wav"
+        text = sdk.audio.transcriptions.create(model="whisper-tiny.en", file=file).text
+    assert "birds sing in the garden" in text.lower()
+
+
+def test_a_request_is_called_the_same_by_the_gateway_and_by_its_replica(cluster):
+    reply = cluster.transcribe(recording(TEXT))
+    assert reply.json()["text"] == TEXT
+    name = reply.headers["x-request-id"]
+    cluster.eventually(lambda: cluster.log.count(name) == 2, "both have logged it")
+    assert "queue;dur=" in reply.headers["server-timing"]
+
+
+def test_models_and_voices_are_those_of_one_server(cluster, fake_server):
+    assert cluster.get("/ready").json()["status"] == "ready"
+    listed = {model["id"] for model in cluster.get("/v1/models").json()["data"]}
+    assert {"whisper-1", "whisper-tiny.en", "tts-1", "piper-en_US-joe-medium", "fake"} <= listed
+    cluster.get("/v1/audio/voices").json()
+    assert cluster.get("/health").json()["status"] == "ok"
+
+
+def test_what_a_client_did_wrong_is_told_as_by_one_server(cluster):
+    error = cluster.speak(model="whisper-tiny.en").refused(400, param="model")
+    assert "does not do speech" in error["message"]
+    cluster.transcribe(b"no audio").refused(400, param="file")
+    cluster.get("/v1/nowhere").refused(404)
+
+
+def test_a_live_session_goes_through_to_a_replica_and_back(cluster):
+    pcm = cluster.speak(input=TEXT, model="fake", response_format="pcm").body
+    address = f"ws://127.0.0.1:{cluster.port}/v1/realtime?intent=transcription"
+    with connect(address) as socket:
+
+        def until(kind):
+            while (event := json.loads(socket.recv(timeout=PATIENCE_S)))["type"] != kind:
+                assert event["type"] != "error", event
+            return event
+
+        until("session.created")
+        turns = {"type": "transcription", "audio": {"input": {"turn_detection": None}}}
+        socket.send(json.dumps({"type": "session.update", "session": turns}))
+        until("session.updated")
+        for at in range(0, len(pcm), 48_000):
+            audio = base64.b64encode(pcm[at : at + 48_000]).decode()
+            socket.send(json.dumps({"type": "input_audio_buffer.append", "audio": audio}))
+        socket.send(json.dumps({"type": "input_audio_buffer.commit"}))
+        heard = until("conversation.item.input_audio_transcription.completed")
+    assert heard["transcript"] == TEXT
+    cluster.eventually(
+        lambda: sample(cluster, "myna_requests_in_progress", route="realtime") == 0,
+        "the replica has heard that the client has left",
+    )
+
+
+def test_a_client_that_leaves_frees_its_place_in_the_replica(cluster, monologue):
+    before = sample(cluster, "myna_cancellations_total", replica="SpeechToText")
+    body = cluster.form(monologue, {"stream": "true"})
+    path = "/v1/audio/transcriptions"
+    with cluster.asking("POST", path, body, cluster.form_headers) as response:
+        assert response.readline().startswith(b"data: ")
+    cluster.eventually(
+        lambda: sample(cluster, "myna_cancellations_total", replica="SpeechToText") == before + 1,
+        "the replica knows that the client has left",
+    )
+    cluster.eventually(
+        lambda: (
+            not sample(cluster, "myna_admitted_requests", task="transcription")
+            and not sample(cluster, "myna_queued_audio_seconds", task="transcription")
+        ),
+        "nothing of it is left in the queue",
+    )
+
+
+def test_what_neither_a_replica_nor_the_queue_has_room_for_is_sent_away(cluster):
+    long = " ".join([SPOKEN] * 80)
+    fields = cluster.speech_body(input=long, model="piper-en_US-joe-medium", response_format="pcm")
+    body = json.dumps(fields).encode()
+    head = (
+        "POST /v1/audio/speech HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+        f"Content-Length: {len(body)}\r\n\r\n"
+    )
+    # Ray counts what waits from the first request on that it has found a replica for, and in a rush
+    # it may let one or two more wait.
+    assert cluster.speak(model="piper-en_US-joe-medium").status == 200
+    with ExitStack() as stack:
+        clients, refused = [], []
+        while len(refused) < 3:
+            assert len(clients) < 6 * PLACES, "nobody is sent away"
+            address = ("127.0.0.1", cluster.port)
+            client = stack.enter_context(socket.create_connection(address, timeout=PATIENCE_S))
+            client.sendall(head.encode() + body)
+            clients.append(client)
+            time.sleep(0.05)
+            refused = [one for one in clients if begun(one).startswith(b"HTTP/1.1 503")]
+        assert len(clients) >= 2 * PLACES, "sent away too early"
+        for client in refused:
+            answer = http.client.HTTPResponse(client)
+            answer.begin()
+            assert int(answer.headers["retry-after"]) >= 1
+            assert answer.headers["x-should-retry"] == "true"
+            error = json.loads(answer.read())["error"]
+            assert (error["type"], error["code"]) == (
+                "service_unavailable_error",
+                "server_is_overloaded",
+            )
+        gateway = {"replica": "gateway", "reason": "overload"}
+        assert sample(cluster, "myna_rejections_total", **gateway) >= len(refused)
+    cluster.eventually(
+        lambda: not sample(cluster, "myna_admitted_requests", task="speech"),
+        "those who have left free their places",
+    )
+
+
+def begun(client):
+    """The first bytes of an answer, as far as they are there."""
+    readable, _, _ = select.select([client], [], [], 0)
+    return client.recv(12, socket.MSG_PEEK) if readable else b""
+
+
+def test_a_replica_that_dies_under_load_costs_no_request_and_none_is_answered_twice(
+    cluster, monologue
+):
+    """Long ones, so that both are at work when it happens, and short ones before and after."""
+    serving(cluster)
+    texts = [f"This is request number {number}." for number in range(24)]
+
+    def short(text):
+        return text, cluster.transcribe(recording(text))
+
+    with ThreadPoolExecutor(PLACES - 1) as threads:
+        long = [threads.submit(cluster.transcribe, monologue) for _ in range(4)]
+        load = [threads.submit(short, text) for text in texts]
+        cluster.eventually(busy(cluster), "both replicas are at work")
+        os.kill(replicas(cluster)[0], signal.SIGKILL)
+        answers = [one.result() for one in load]
+        whole = [one.result() for one in long]
+    assert [reply.json()["text"] for _, reply in answers] == [text for text, _ in answers]
+    assert len({reply.json()["text"] for reply in whole}) == 1
+    assert "lost its replica" in cluster.log
+    serving(cluster)
+
+
+def busy(cluster):
+    def both():
+        return [
+            name
+            for name in set(re.findall(r'"(SpeechToText#\w+)"', cluster.get("/metrics").text))
+            if sample(cluster, "myna_requests_in_progress", replica=name, route="transcriptions")
+        ][1:]
+
+    return both
+
+
+def test_an_answer_that_had_begun_is_broken_off_and_the_next_request_waits_for_a_replica(
+    cluster, monologue
+):
+    serving(cluster)
+    body = cluster.form(monologue, {"stream": "true"})
+    path = "/v1/audio/transcriptions"
+    with cluster.asking("POST", path, body, cluster.form_headers) as response:
+        assert response.readline().startswith(b"data: ")
+        for pid in replicas(cluster):
+            os.kill(pid, signal.SIGKILL)
+        with pytest.raises(http.client.IncompleteRead):
+            response.read()
+    assert cluster.transcribe(recording(TEXT)).json()["text"] == TEXT
+
+
+def test_a_replica_that_was_killed_leaves_no_decoder_behind(cluster):
+    serving(cluster)
+    before = {pid: descendants(pid) for pid in replicas(cluster)}
+    assert all(before.values())
+    for pid in before:
+        os.kill(pid, signal.SIGKILL)
+    children = [child for found in before.values() for child in found]
+    cluster.eventually(lambda: not any(map(alive, children)), "the decoders are gone")
+
+
+APPLICATION = """
+import json, signal, sys, ray
+from ray import serve
+from myna.cluster.application import build
+
+port, args = int(sys.argv[1]), json.loads(sys.argv[2])
+ray.init("local", num_cpus=4, object_store_memory=100 << 20, include_dashboard=False,
+         _node_ip_address="127.0.0.1")
+serve.start(http_options={"host": "127.0.0.1", "port": port})
+serve.run(build(args), name="myna")
+print("running", flush=True)
+signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+signal.pause()
+"""
+"""What `serve run` does with the application of deploy/ray/serve.yaml, on the loopback alone."""
+
+
+@pytest.fixture
+def behind_proxy(tmp_path):
+    """The address of the application behind Ray's own proxy, its gateway a deployment."""
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    args = {"stt": "fake", "tts": "fake", "voices_dir": str(tmp_path / "voices"), "threads": 1}
+    token = tmp_path / "token"
+    token.write_text("f" * 64)
+    quiet = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_AUTH_TOKEN_PATH": str(token)}
+    log = tmp_path / "log"
+    with log.open("wb") as file:
+        process = subprocess.Popen(
+            [sys.executable, "-P", "-c", APPLICATION, str(port), json.dumps(args)],
+            stdin=subprocess.DEVNULL, stdout=file, stderr=file, env=os.environ | quiet,
+            start_new_session=True,
+        )  # fmt: skip
+
+    def stop():
+        process.terminate()
+        try:
+            process.wait(60)
+        finally:
+            process.kill()
+
+    with ended_wholly(process, stop):
+        until = time.monotonic() + PATIENCE_S
+        while b"running" not in log.read_bytes():
+            assert process.poll() is None, log.read_text()
+            assert time.monotonic() < until, log.read_text()
+            time.sleep(0.1)
+        yield f"http://127.0.0.1:{port}"
+
+
+def test_the_application_of_serve_yaml_answers_behind_rays_own_proxy(behind_proxy, monologue):
+    with httpx.Client(base_url=behind_proxy, trust_env=False, timeout=PATIENCE_S) as client:
+        speech = {"model": "tts-1", "voice": "alloy", "input": TEXT, "response_format": "wav"}
+        spoken = client.post("/v1/audio/speech", json=speech)
+        form = {"data": {"model": "whisper-1"}, "files": {"file": ("a.wav", spoken.content)}}
+        heard = client.post("/v1/audio/transcriptions", **form)
+        assert heard.json()["text"] == TEXT
+        assert len(heard.headers.get_list("x-request-id")) == 1
+        assert client.post("/v1/audio/speech", json={}).json()["error"]["param"] == "input"
+        assert client.get("/ready").json()["status"] == "ready"
+
+        form = {"data": {"model": "whisper-1", "stream": "true"}, "files": {"file": monologue}}
+        with client.stream("POST", "/v1/audio/transcriptions", **form) as stream:
+            assert next(stream.iter_lines()).startswith("data: ")
+        until = time.monotonic() + PATIENCE_S
+        left = re.compile(r'myna_cancellations_total\{replica="SpeechToText.* 1\.0')
+        while not left.search(client.get("/metrics").text):
+            assert time.monotonic() < until, "the replica does not know that the client has left"
+            time.sleep(0.1)
