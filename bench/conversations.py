@@ -2,7 +2,8 @@
 
 The same manifest and seed give the same conversations. Turns of 1 to 18 s alternate between two to
 four speakers, with pauses, some overlap, and short words of those who listen; clean, in a room
-(reverberation of 0.45 s, noise 22 dB below), or in the telephone's band (300-3400 Hz, 25 dB).
+(reverberation of 0.45 s, noise 22 dB below), or by telephone (300-3400 Hz, noise 25 dB below, then
+mu-law at 8 kHz).
 """
 
 # scipy's stubs leave its signals open:
@@ -22,6 +23,8 @@ import numpy as np
 from audio import RATE_HZ, pcm
 from numpy.typing import NDArray
 from scipy import signal
+
+from myna.audio import g711
 
 Samples = NDArray[np.float32]
 
@@ -194,7 +197,15 @@ def _in_a_room(samples: Samples, noise: np.random.Generator) -> Samples:
 
 def _by_telephone(samples: Samples, noise: np.random.Generator) -> Samples:
     band = signal.butter(6, (300, 3400), "bandpass", fs=RATE_HZ, output="sos")
-    return _with_noise(signal.sosfilt(band, samples), 25, noise)
+    heard = _with_noise(signal.sosfilt(band, samples), 25, noise)
+    slow = _coded(signal.resample_poly(heard, 1, RATE_HZ // g711.RATE_HZ))
+    return signal.resample_poly(slow, RATE_HZ // g711.RATE_HZ, 1).astype(np.float32)
+
+
+def _coded(samples: Samples) -> Samples:
+    """Each sample the nearest of mu-law's 256 levels."""
+    levels = np.sort(g711.expand(bytes(range(256)), "mu"))
+    return levels[np.searchsorted((levels[1:] + levels[:-1]) / 2, samples)]
 
 
 def _with_noise(samples: Samples, below_db: float, noise: np.random.Generator) -> Samples:

@@ -20,7 +20,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from audio import named
 from conversations import RATE_HZ, Conversation, Turn, labelled, simulated, voices
+from memory import MB, watched
 from processes import BENCH, ROOT, Running
 from report import Goal, Row, table
 from scenarios import Bench
@@ -51,6 +53,7 @@ def diarization(bench: Bench, manifest: Path) -> None:
             against = engines[1] if not flags else None
             _errors(bench, held, engines[0], against, flags, name)
         _hour(bench, made, engines)
+    _served(bench)
 
 
 def _started(stack: ExitStack, engine: str) -> Running:
@@ -71,7 +74,7 @@ def _errors(
     parts: dict[str, list[np.ndarray]] = defaultdict(list)
     counts: list[tuple[int, int, int]] = []
     files: list[tuple[str, ...]] = []
-    took = [0.0, 0.0]
+    took = {"processor": [0.0, 0.0], "clock": [0.0, 0.0]}
     for one in tqdm(held, desc=f"who speaks, told {how}", unit="file"):
         path = _written(one, bench.library.folder)
         answers = [each.ask({"path": str(path), **flags}) for each in (own, other) if each]
@@ -81,7 +84,8 @@ def _errors(
         speakers = [len({who for _, _, who in answer["turns"]}) for answer in answers]
         counts.append((len({turn.speaker for turn in one.turns}), speakers[0], speakers[-1]))
         for place, answer in enumerate(answers):
-            took[place] += answer["seconds"]
+            took["processor"][place] += answer["seconds"]
+            took["clock"][place] += answer["wall_s"]
         rates = (f"{100 * each[:3].sum() / each[3]:.1f}" for each in found)
         files.append((one.name, str(counts[-1][0]), *map(str, speakers), *rates))
     for kind, each in parts.items():
@@ -96,11 +100,12 @@ def _errors(
             row.against, row.others = "sherpa-onnx", rates[1:]
         bench.report.add(row)
     seconds = sum(one.seconds for one in held)
-    speed = Row(f"diarization, one thread, told {how}", "s/s", [took[0] / seconds])
-    speed.goal, speed.n = Goal(0.05, "value"), len(held)
-    if other:
-        speed.against, speed.others = "sherpa-onnx", [took[1] / seconds]
-    bench.report.add(speed)
+    for by, (ours, theirs) in took.items():
+        name = f"diarization, one thread, told {how}, by the {by}"
+        speed = Row(name, "s/s", [ours / seconds], goal=Goal(0.05, "value"), n=len(held))
+        if other:
+            speed.against, speed.others = "sherpa-onnx", [theirs / seconds]
+        bench.report.add(speed)
     right = [sum(count[0] == count[place] for count in counts) / len(counts) for place in (1, 2)]
     rows = Row(f"count of speakers right, told {how}", "%", [100 * right[0]], n=len(counts))
     if other:
@@ -145,7 +150,14 @@ def _hour(bench: Bench, made: Sequence[Conversation], engines: Sequence[Running]
     answers = [each.ask({"path": str(path)}, limit_s=1800.0) for each in engines]
     length = f"{seconds / 60:.0f} minutes"
     for name, unit, key, goal in (
-        (f"diarization of {length}, one thread", "s/s", lambda a: a["seconds"] / seconds, 0.05),
+        (
+            f"diarization of {length}, one thread, by the processor", "s/s",
+            lambda a: a["seconds"] / seconds, 0.05,
+        ),
+        (
+            f"diarization of {length}, one thread, by the clock", "s/s",
+            lambda a: a["wall_s"] / seconds, 0.05,
+        ),
         ("diarizer, time to load", "s", lambda a: a["load_s"], 2.0),
         (
             f"diarizer, memory for {length} on top of the loaded networks", "MB",
@@ -157,6 +169,23 @@ def _hour(bench: Bench, made: Sequence[Conversation], engines: Sequence[Running]
         row = Row(name, unit, figures[:1], "sherpa-onnx", figures[1:], n=1)
         row.goal = Goal(goal, "value") if goal else None
         bench.report.add(row)
+
+
+def _served(bench: Bench) -> None:
+    """What telling speakers apart adds to the memory of a fresh server, at its peak, with a long
+    file."""
+    if bench.launcher is None:
+        return
+    clip = bench.library.long(bench.plan.bulk_s)
+    peaks: list[float] = []
+    for number, wanted in enumerate(("diarized_json", "json")):
+        running, server, _ = bench.launcher.start(f"-speakers-{number}")
+        with running, watched(running.process.pid) as peak:
+            server.transcribe(clip, response_format=wanted)
+        peaks.append(peak.memory.held / MB)
+    name = f"server's memory, peak during a {named(clip.seconds)} file, diarized"
+    goal = Goal(300.0, "difference")
+    bench.report.add(Row(name, "MB", peaks[:1], "transcribed alone", peaks[1:], goal, n=1))
 
 
 def _written(one: Conversation, folder: Path) -> Path:

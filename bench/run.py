@@ -38,6 +38,7 @@ from speech import speech
 from speech_peers import speech_peers
 from speech_text import speech_text
 from subjects import WEIGHTS, Launcher, Server, Worker, baseline, external, myna
+from telemetry import telemetry
 
 HOURS_3 = 3 * 3600.0
 SCENARIOS: dict[str, Callable[[Bench], None]] = {
@@ -52,6 +53,7 @@ SCENARIOS: dict[str, Callable[[Bench], None]] = {
     "speech": speech,
     "speech-peers": speech_peers,
     "speech-text": speech_text,
+    "telemetry": telemetry,
 }
 ACCURACY, DIARIZATION = "accuracy", "diarization"
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import secrets
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
@@ -45,13 +46,15 @@ class Server:
     """Of its first process, where it is on this machine."""
     timeout_s: float = 1800.0
     """Without a byte of the answer."""
-    _bodies: dict[tuple[Path, bool], tuple[str, bytes]] = field(
-        default_factory=dict[tuple[Path, bool], tuple[str, bytes]]
+    _bodies: dict[tuple[Path, bool, str], tuple[str, bytes]] = field(
+        default_factory=dict[tuple[Path, bool, str], tuple[str, bytes]]
     )
 
-    def transcribe(self, clip: Clip, *, language: bool = True) -> Answer:
-        """Upload the clip, ask for json, and give its text."""
-        boundary, body = self.form(clip, language=language)
+    def transcribe(
+        self, clip: Clip, *, language: bool = True, response_format: str = "json"
+    ) -> Answer:
+        """Upload the clip, ask for json or another format that has a `text`, and give that."""
+        boundary, body = self.form(clip, language=language, response_format=response_format)
         answer = self._post(
             "/v1/audio/transcriptions", body, f"multipart/form-data; boundary={boundary}"
         )
@@ -63,11 +66,16 @@ class Server:
             ) from failure
         return Answer(answer.seconds, answer.first_byte_s, text.strip().encode())
 
-    def form(self, clip: Clip, *, language: bool = True) -> tuple[str, bytes]:
+    def form(
+        self, clip: Clip, *, language: bool = True, response_format: str = "json"
+    ) -> tuple[str, bytes]:
         """Boundary and body of the request for a clip's text."""
-        key = (clip.path, language)
+        key = (clip.path, language, response_format)
         if key not in self._bodies:
-            self._bodies[key] = _multipart(clip, self.model, language=language)
+            fields = {"model": self.model, "response_format": response_format}
+            if language and clip.language:
+                fields["language"] = clip.language
+            self._bodies[key] = _multipart(clip, fields)
         return self._bodies[key]
 
     def speak(self, text: str, model: str = "tts-1") -> Answer:
@@ -98,12 +106,9 @@ class Server:
         return {"Authorization": f"Bearer {self.api_key}"} if self.api_key else {}
 
 
-def _multipart(clip: Clip, model: str, *, language: bool) -> tuple[str, bytes]:
+def _multipart(clip: Clip, fields: Mapping[str, str]) -> tuple[str, bytes]:
     """Boundary and body of a transcription request."""
     boundary = secrets.token_hex(16)
-    fields = {"model": model, "response_format": "json"}
-    if language and clip.language:
-        fields["language"] = clip.language
     head = "".join(
         f'--{boundary}\r\nContent-Disposition: form-data; name="{name}"\r\n\r\n{value}\r\n'
         for name, value in fields.items()

@@ -1,8 +1,9 @@
 """Who speaks when, by Myna's engine or by sherpa-onnx with the same two networks.
 
 Asked through standard input, a line of JSON each: `{"path": …, "live": …}` (a WAV of 16 kHz) gives
-`{"seconds": …, "turns": [[start, end, speaker], …], "load_s": …, "loaded_mb": …, "peak_mb": …}`.
-Seconds are the processor's: one thread does the work, on a machine that may have other work too.
+`{"seconds": …, "wall_s": …, "turns": [[start, end, speaker], …], "load_s": …, "loaded_mb": …,
+"peak_mb": …}`. Seconds are the processor's: one thread does the work, on a machine that may have
+other work too; `wall_s` is what the clock says.
 Myna is fed block by block, as the server does; sherpa-onnx takes only whole files.
 """
 
@@ -14,7 +15,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import resource
 import sys
 import tempfile
 import time
@@ -140,15 +140,24 @@ def main() -> None:
     loaded_mb = _peak_mb()
     for line in sys.stdin:
         question = json.loads(line)
-        started_s = time.process_time()
+        started_s, clock_s = time.process_time(), time.perf_counter()
         found = turns(Path(question["path"]), question.get("live", False))
-        answer = {"seconds": time.process_time() - started_s, "turns": found, "load_s": load_s}
-        print(json.dumps(answer | {"loaded_mb": loaded_mb, "peak_mb": _peak_mb()}), flush=True)
+        answer = {
+            "seconds": time.process_time() - started_s,
+            "wall_s": time.perf_counter() - clock_s,
+            "turns": found,
+            "load_s": load_s,
+            "loaded_mb": loaded_mb,
+            "peak_mb": _peak_mb(),
+        }
+        print(json.dumps(answer), flush=True)
 
 
 def _peak_mb() -> float:
-    """The most memory that this process has held (Linux: ru_maxrss is in KiB)."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e6
+    """The most memory that this process has held (Linux). Not `ru_maxrss`, in which a process has
+    what its parent held when it was started."""
+    status = Path("/proc/self/status").read_text().split()
+    return int(status[status.index("VmHWM:") + 1]) * 1024 / 1e6
 
 
 if __name__ == "__main__":

@@ -142,7 +142,7 @@ def _rehearsal(plan: ModelPlan) -> Rehearsal:
     from myna.engines.fake import recording  # noqa: PLC0415 - loaded when chosen
 
     _log.warning("testing: whoever reaches this server can make it fail")
-    scriptable = {model.engine for model in plan.stt} == {"fake"}
+    scriptable = {model.engine for model in plan.stt if model.named} == {"fake"}
     return Rehearsal(recording if scriptable else None)
 
 

@@ -169,13 +169,15 @@ def unbundle(file: Path, config: Path | None, **given: Any) -> None:
 @click.option(
     "--format",
     "format_",
-    type=click.Choice(["text", "json", "verbose_json", "srt", "vtt"]),
+    type=click.Choice(["text", "json", "verbose_json", "diarized_json", "srt", "vtt"]),
     default="text",
     show_default=True,
 )
 @click.option("--language", help="Language that is spoken; default: detected.")
 @click.option("--translate", is_flag=True, help="Write English, whatever is spoken.")
 @click.option("--words", is_flag=True, help="Word timestamps, with --format verbose_json.")
+@click.option("--speaker-labels", is_flag=True, help="Name who speaks, in text, srt and vtt.")
+@click.option("--max-speakers", type=click.IntRange(1, 100), help="How many there are at the most.")
 @click.option("-o", "--output", type=click.Path(path_type=Path), help="File or folder to write to.")
 @settings_options
 def transcribe(config: Path | None, **given: Any) -> None:
@@ -188,6 +190,8 @@ def transcribe(config: Path | None, **given: Any) -> None:
         language=given.pop("language"),
         translate=given.pop("translate"),
         words=given.pop("words"),
+        speaker_labels=given.pop("speaker_labels"),
+        max_speakers=given.pop("max_speakers"),
         output=given.pop("output"),
     )
     try:

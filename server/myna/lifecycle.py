@@ -52,7 +52,7 @@ async def _live(
     residents = await _uninterrupted(loader)
     terms = _terms(shared.settings)
     residency = Residency(
-        residents.all, terms, run=asyncio.to_thread, memory=resident_bytes, observer=observer
+        residents.known, terms, run=asyncio.to_thread, memory=resident_bytes, observer=observer
     )
     try:
         await _preload(residents, residency, shared.settings.preload)
@@ -95,7 +95,8 @@ def _terms(settings: Settings) -> Terms:
 async def _preload(residents: Residents, residency: Residency, names: tuple[str, ...]) -> None:
     wanted = set(names)
     # Pinned ones first: they never make room.
-    for resident in sorted(residents.all, key=lambda one: not one.pinned):
+    named = (*residents.stt.named, *residents.tts.named)
+    for resident in sorted(named, key=lambda one: not one.pinned):
         if not (resident.pinned or "all" in wanted or {resident.id, *resident.aliases} & wanted):
             continue
         if not residency.fits(resident):

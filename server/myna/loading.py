@@ -7,13 +7,12 @@ import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any, TypeVar
 
 from myna.api.names import FAST_TTS_NAMES, STT_NAMES, TTS_NAMES
 from myna.audio.decode import DecodeLimits, Decoder
-from myna.audio.vad import SpeechDetector, VadModel
 from myna.audio.windows import Loudness, SpeechProbabilities
 from myna.building import build_diarizer, build_synthesizer, build_transcriber
 from myna.engines.contract import Synthesizer, Transcriber, WindowJob, WindowResult
@@ -56,7 +55,7 @@ class Loader:
         self._threads = threads
 
     def load(self) -> Residents:
-        """Load and warm every model; blocks.
+        """Load and warm every model that the settings name; blocks.
 
         Raises:
             ValueError: the setting `voices` has what is not there.
@@ -64,10 +63,10 @@ class Loader:
         """
         residents = self.prepare()
         try:
-            for resident in residents.stt.residents:
-                resident.hold(resident.build())
-            for resident in residents.tts.residents:
-                resident.hold(resident.build())
+            for listener in residents.stt.named:
+                listener.hold(listener.build())
+            for speaker in residents.tts.named:
+                speaker.hold(speaker.build())
             check_stand_ins(residents.tts.residents, self._settings.voices)
         except BaseException:
             residents.close()
@@ -78,17 +77,17 @@ class Loader:
         """All models, none of them in memory yet, and what they share; blocks."""
         decoder = Decoder(self._limits())
         decoder.start()
-        speech = self._speech()
         stt = tuple(
-            self._resident(model, partial(self._transcriber, model, decoder, speech))
+            self._resident(model, partial(self._transcriber, model, decoder))
             for model in self._plan.stt
         )
         tts = tuple(
             self._resident(model, partial(self._speaker, model)) for model in self._plan.tts
         )
+        meanings = speech_names([speaker for speaker in tts if speaker.standing == "named"])
         return Residents(
             Shelf("transcription", stt, STT_NAMES, self._admission(stt)),
-            Shelf("speech", tts, TTS_NAMES, self._admission(tts), speech_names(tts)),
+            Shelf("speech", tts, TTS_NAMES, self._admission(tts), meanings),
             decoder.close,
             self._diarization(),
             self._plan.without_speakers,
@@ -138,33 +137,40 @@ class Loader:
             memory_bytes=self._settings.decoder_memory_bytes,
         )
 
+    @cached_property
     def _speech(self) -> Callable[[], SpeechProbabilities]:
+        """What finds speech, for all transcribers: loaded with the first that is a real one."""
         if not self._settings.vad:
             return Loudness
+        from myna.audio.vad import SpeechDetector, VadModel  # noqa: PLC0415 - brings onnxruntime
+
         model = VadModel()
         return lambda: SpeechDetector(model)
 
     def _resident(
         self, model: PlannedModel, build: Callable[[], Loaded[_Service]]
     ) -> Resident[_Service]:
-        real = model.engine != "fake"
+        here = model.engine != "fake" and model.folder.is_dir()
+        size_bytes = _size_bytes(model.folder) if here else 0
         about = About(
             model.id,
             model.aliases,
             model.engine,
-            created=int(model.folder.stat().st_mtime) if real else 0,
-            size_bytes=_size_bytes(model.folder) if real else 0,
-            pinned=bool({"all", model.id, *model.aliases} & set(self._settings.pinned)),
+            created=int(model.folder.stat().st_mtime) if here else 0,
+            size_bytes=model.supply.size_bytes if model.supply is not None else size_bytes,
+            pinned=model.named
+            and bool({"all", model.id, *model.aliases} & set(self._settings.pinned)),
             voices=model.voices,
             stand_ins=foreseen(model.stand_ins, model.voices)
             | foreseen(self._settings.voices, model.voices),
+            standing=model.standing,
+            supply=model.supply,
         )
         return Resident(about, build)
 
-    def _transcriber(
-        self, model: PlannedModel, decoder: Decoder, speech: Callable[[], SpeechProbabilities]
-    ) -> Loaded[TranscriptionService]:
-        engine = _timed(model, lambda: build_transcriber(model, self._settings, self._plan.threads))
+    def _transcriber(self, model: PlannedModel, decoder: Decoder) -> Loaded[TranscriptionService]:
+        here, threads = model.located(), self._plan.threads
+        engine = _timed(model, lambda: build_transcriber(here, self._settings, threads))
         workers = Workers[WindowJob, WindowResult](
             engine,
             threads=engine.workers,
@@ -176,12 +182,13 @@ class Loader:
             shares=self._shares,
         )
         workers.start()
-        found = Loudness if model.engine == "fake" else speech
+        found = Loudness if model.engine == "fake" else self._speech
         service = TranscriptionService(engine, workers, decoder, found, self._threads)
         return Loaded(service, _closing(workers.close, engine.close))
 
     def _speaker(self, model: PlannedModel) -> Loaded[SpeechService]:
-        engine = _timed(model, lambda: build_synthesizer(model, self._settings, self._plan.threads))
+        here, threads = model.located(), self._plan.threads
+        engine = _timed(model, lambda: build_synthesizer(here, self._settings, threads))
         # What the fake engine says is heard again as it was written, and its voices are told apart
         # by their loudness.
         fake = model.engine == "fake"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
@@ -13,24 +13,35 @@ from typing import BinaryIO, NoReturn, get_args
 
 from tqdm import tqdm
 
+from myna.api.casting import custom_role, is_custom
 from myna.audio.codecs import SPEECH_RATE_HZ, SpeechFormat, layout_of
 from myna.audio.windows import Cutting
-from myna.engines.contract import DecodingOptions
+from myna.engines.contract import DecodingOptions, SpeakerOptions
 from myna.errors import BadRequest, MynaError
 from myna.loading import Loader
 from myna.machine import keep_freed_memory
 from myna.planning import plan
 from myna.playing import player, playing
+from myna.scheduling.casting import Role, Speaker, role_of
+from myna.scheduling.diarization import Hearing
 from myna.scheduling.pieces import Utterance
 from myna.scheduling.residents import Residents
+from myna.scheduling.speaking import SpeechService
 from myna.scheduling.transcription import TranscriptionService
-from myna.scheduling.voices import voice_named
 from myna.settings import Settings
-from myna.text.answers import ResponseFormat, render
+from myna.store.custom_voices import CustomVoices, default_folder
+from myna.text.answers import LABELLED, ResponseFormat, render
 from myna.text.languages import language_code
 from myna.text.sentences import speakable
 
-_SUFFIXES = {"text": "txt", "json": "json", "verbose_json": "json", "srt": "srt", "vtt": "vtt"}
+_SUFFIXES = {
+    "text": "txt",
+    "json": "json",
+    "verbose_json": "json",
+    "diarized_json": "json",
+    "srt": "srt",
+    "vtt": "vtt",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +53,14 @@ class TranscribeJob:
     language: str | None
     translate: bool
     words: bool
+    speaker_labels: bool
+    max_speakers: int | None
     output: Path | None
+
+    @property
+    def tells_speakers(self) -> bool:
+        """Whether it is to be found out who speaks."""
+        return self.speaker_labels or self.format == "diarized_json"
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,22 +80,42 @@ def transcribe_files(settings: Settings, job: TranscribeJob) -> None:
     Raises:
         BadRequest: a file cannot be decoded, or the language is unknown; later files are not tried.
         ModelUnavailable: the model's files cannot be had.
+        NotImplementedHere: speakers are to be told apart, and nothing here does.
     """
+    _check_speakers(job)
     options = DecodingOptions(
         task="translate" if job.translate else "transcribe",
         language=language_code(job.language or ""),
         beam_size=settings.beam_size,
-        word_timestamps=job.words,
+        word_timestamps=job.words or job.tells_speakers,
     )
     if not settings.stt:
         raise ValueError("no speech-to-text model: --stt is none")
-    with _loaded(settings.model_copy(update={"tts": (), "diarize": "none"})) as residents:
+    alone = {"tts": ()} if job.tells_speakers else {"tts": (), "diarize": "none"}
+    with _loaded(settings.model_copy(update=alone)) as residents:
         service = residents.stt.residents[0].service
         if job.translate and not service.engine.translates:
             raise BadRequest(f"The model {service.engine.name} cannot translate.")
         for file in job.files:
-            body = asyncio.run(_transcribed(service, file, options, job))
+            hearing = _hearing(residents, job)
+            body = asyncio.run(_transcribed(service, file, options, job, hearing))
             _write(body, _place(job, file))
+
+
+def _check_speakers(job: TranscribeJob) -> None:
+    if not job.tells_speakers and job.max_speakers is not None:
+        raise BadRequest("--max-speakers is for --format diarized_json or --speaker-labels")
+    if job.speaker_labels and job.format not in LABELLED:
+        raise BadRequest(f"--speaker-labels is for --format {', '.join(sorted(LABELLED))}")
+    if job.tells_speakers and job.translate:
+        raise BadRequest("Speakers are told apart in what is said, not in its translation.")
+
+
+def _hearing(residents: Residents, job: TranscribeJob) -> Hearing | None:
+    """What tells the speakers of the next file apart, where somebody wants to know."""
+    if not job.tells_speakers:
+        return None
+    return residents.diarizer("format").begin(SpeakerOptions(most=job.max_speakers))
 
 
 def speak_text(settings: Settings, job: SpeakJob) -> None:
@@ -85,7 +123,7 @@ def speak_text(settings: Settings, job: SpeakJob) -> None:
 
     Raises:
         NoPlayer: it is to be heard, and nothing here plays sound.
-        BadRequest: there is nothing to say, or the speed is out of range.
+        BadRequest: there is nothing to say, the speed is out of range, or the voice is unknown.
         ModelUnavailable: the model's files cannot be had.
     """
     if not speakable(job.text):
@@ -99,11 +137,10 @@ def speak_text(settings: Settings, job: SpeakJob) -> None:
     command = player(SPEECH_RATE_HZ) if job.output is None else []
     format_ = job.format or (_by_suffix(job.output) if job.output else "pcm")
     with _loaded(settings.model_copy(update={"stt": ()})) as residents:
-        engine = residents.tts.residents[0].service.engine
-        voice = voice_named(job.voice, engine)
-        utterance = Utterance(job.text, voice, job.speed, layout_of(format_))
+        role = _role(job.voice, residents.tts.residents, settings)
+        utterance = Utterance(job.text, role.voice, job.speed, layout_of(format_))
         target = _target(job.output) if job.output else playing(command, SPEECH_RATE_HZ)
-        asyncio.run(_spoken(residents, utterance, target))
+        asyncio.run(_spoken(role.speaker.service, utterance, target))
     if job.output and str(job.output) != "-":
         print(f"wrote {job.output}", file=sys.stderr)  # noqa: T201 - the command's own output
 
@@ -122,11 +159,15 @@ def _loaded(settings: Settings) -> Generator[Residents]:
 
 
 async def _transcribed(
-    service: TranscriptionService, file: Path, options: DecodingOptions, job: TranscribeJob
+    service: TranscriptionService,
+    file: Path,
+    options: DecodingOptions,
+    job: TranscribeJob,
+    hearing: Hearing | None,
 ) -> bytes:
     with file.open("rb") as audio:
         try:
-            transcription = await service.open(audio.fileno(), options, Cutting())
+            transcription = await service.open(audio.fileno(), options, Cutting(), hearing=hearing)
             with _bar(file.name, "s") as bar:
                 async for progress in transcription.progress():
                     bar.total = max(transcription.declared_s or 0.0, progress.done_s)
@@ -135,13 +176,28 @@ async def _transcribed(
             raise BadRequest(f"{file}: {error.message}") from error
     granularities = ("word", "segment") if job.words else ("segment",)
     transcript = transcription.transcript
-    return render(transcript, job.format, granularities=granularities).body
+    return render(
+        transcript, job.format, granularities=granularities, labels=job.speaker_labels
+    ).body
+
+
+def _role(name: str, speakers: Sequence[Speaker], settings: Settings) -> Role:
+    """Who speaks under a voice's name: the first model that has it. Raises BadRequest."""
+    if is_custom(name):
+        custom = CustomVoices(settings.voices_dir or default_folder(), settings.max_custom_voices)
+        return custom_role(name.lower(), speakers, custom)
+    if role := role_of(name, speakers[0], speakers[1:]):
+        return role
+    some = ", ".join(voice.id for speaker in speakers for voice in speaker.voices[:5])
+    raise BadRequest(
+        f"No model that is loaded has the voice '{name}'; take one of OpenAI's names, or one of "
+        f"{some}; --tts names the models, and `myna models` lists those that there are."
+    )
 
 
 async def _spoken(
-    residents: Residents, utterance: Utterance, place: AbstractContextManager[BinaryIO]
+    service: SpeechService, utterance: Utterance, place: AbstractContextManager[BinaryIO]
 ) -> None:
-    service = residents.tts.residents[0].service
     total = len(service.pieces(utterance))
     with place as target, _bar("speaking", "piece", total) as bar:
         async for spoken in service.speak(utterance):

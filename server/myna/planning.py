@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
 
 from myna.engines.devices import choose_threads
 from myna.plan import ModelPlan, PlannedModel
 from myna.settings import Settings
-from myna.store.cards import CardTask, Catalogue, default_directory
+from myna.store.cards import Card, CardTask, Catalogue, default_directory
 from myna.store.progress import TerminalProgress
 from myna.store.resolution import resolve
 from myna.store.weights import ModelUnavailable, Weights
+from myna.supply import CardSupply
 
 _log = logging.getLogger("myna.planning")
 
@@ -60,14 +62,7 @@ def plan(settings: Settings) -> ModelPlan:
         model = resolve(name, task, catalogue, weights)
         if model.card is None:
             return PlannedModel(model.id, model.engine, model.folder)
-        return PlannedModel(
-            model.id,
-            model.engine,
-            model.folder,
-            model.card.aliases,
-            model.card.voices,
-            model.card.openai_voices,
-        )
+        return _carded(model.card, model.folder)
 
     diarize, without = _diarizer(settings, lambda name: found(name, "diarize"))
     models = ModelPlan(
@@ -78,7 +73,41 @@ def plan(settings: Settings) -> ModelPlan:
         without_speakers=without,
     )
     _check_names(settings, models)
-    return models
+    more = _others(settings, catalogue, weights, models)
+    stt = tuple(model for task, model in more if task == "transcribe")
+    tts = tuple(model for task, model in more if task == "speak")
+    return replace(models, stt=models.stt + stt, tts=models.tts + tts)
+
+
+def _carded(card: Card, folder: Path) -> PlannedModel:
+    return PlannedModel(card.id, card.engine, folder, card.aliases, card.voices, card.openai_voices)
+
+
+def _others(
+    settings: Settings, catalogue: Catalogue, weights: Weights, models: ModelPlan
+) -> list[tuple[CardTask, PlannedModel]]:
+    """Models that the settings do not name and that have a card: whoever asks may have those whose
+    files are here, by the setting `on_demand`, and the admin key any."""
+    if settings.admin_key is None and settings.on_demand == "named":
+        return []
+    named = {model.id for model in (*models.stt, *models.tts)}
+    fetch = settings.fetch_on_load and not settings.offline
+    flags = ["--weights-dir", str(weights.directory)]
+    flags += ["--models-dir", str(settings.models_dir)] if settings.models_dir else []
+    found: list[tuple[CardTask, PlannedModel]] = []
+    for card in catalogue:
+        if card.id in named or card.task == "diarize":
+            continue
+        here = settings.on_demand == "present" and not weights.missing(card)
+        if not here and settings.admin_key is None:
+            continue
+        model = replace(
+            _carded(card, weights.folder(card)),
+            standing="on demand" if here else "reserve",
+            supply=CardSupply(card, weights, fetch=fetch, flags=flags),
+        )
+        found.append((card.task, model))
+    return found
 
 
 def _check_names(settings: Settings, models: ModelPlan) -> None:

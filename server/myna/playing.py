@@ -16,16 +16,18 @@ from typing import BinaryIO, cast
 from myna.errors import MynaError
 
 _RAW = {
-    "pw-cat": "--playback --raw --format=s16 --rate={rate} --channels=1 -",
     "paplay": "--raw --format=s16le --rate={rate} --channels=1",
     "aplay": "--quiet --file-type=raw --format=S16_LE --rate={rate} --channels=1 -",
-    "ffplay": "-loglevel error -nodisp -autoexit -f s16le -ar {rate} -i -",
+    "ffplay": "-loglevel error -nodisp -autoexit -f s16le -sample_rate {rate} -i -",
     "mpv": "--really-quiet --no-video --demuxer=rawaudio --demuxer-rawaudio-format=s16le "
     "--demuxer-rawaudio-rate={rate} --demuxer-rawaudio-channels=1 -",
     "play": "-q -t raw -e signed -b 16 -r {rate} -c 1 -",
+    "pw-cat": "--playback --raw --format=s16 --rate={rate} --channels=1 -",
 }
 """Players that take 16-bit mono samples on their standard input while it is still written, each
-with its arguments: PipeWire's, PulseAudio's, ALSA's, FFmpeg's, mpv, SoX's."""
+with its arguments: PulseAudio's, ALSA's, FFmpeg's, mpv, SoX's, PipeWire's. PipeWire's is last, as
+older versions of it read files only. FFmpeg's has no option for the channels that all its
+versions know; one is what it expects."""
 
 _INSTALL = {
     "darwin": "brew install ffmpeg",

@@ -46,7 +46,7 @@ def run(settings: Settings) -> None:
     if not keep_freed_memory():
         _log.info("this system's malloc has no setting for it: freed memory is not kept for reuse")
     models = plan(settings)
-    names = ", ".join(model.id for model in (*models.stt, *models.tts)) or "no model"
+    names = ", ".join(model.id for model in models.named) or "no model"
     _log.info("Myna %s: %s on %d threads", __version__, names, models.threads)
     listener.run(
         create_app(

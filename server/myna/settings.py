@@ -52,6 +52,17 @@ class Settings(BaseSettings):
         description="Models that are loaded at the start and stay, idle or not and whoever wants "
         "their memory; `all` for every one.",
     )
+    on_demand: Literal["named", "present"] = Field(
+        "named",
+        description="Models that are loaded when a request asks for them: `named` those of `stt` "
+        "and `tts`, `present` also any other that has a card and whose files are on this machine "
+        "when the server starts.",
+    )
+    fetch_on_load: bool = Field(
+        False,
+        description="Download the files of a model that the admin key loads and that are missing; "
+        "otherwise the answer is 409. Not with `offline`.",
+    )
     model_ttl_s: float = Field(
         0.0,
         ge=0,
@@ -268,8 +279,8 @@ class Settings(BaseSettings):
     )
     admin_key: SecretStr | None = Field(
         None,
-        description="Key that may load and unload models while the server runs, and everything "
-        "else; without it nobody can.",
+        description="Key that may load and unload models while the server runs, any that has a "
+        "card, and everything else; without it nobody can.",
     )
     requests_per_minute: float = Field(
         0.0,

@@ -139,6 +139,16 @@ STRICTLY_REFUSED = [
         400,
         {"param": "prompt"},
     ),
+    (
+        "log-probabilities of diarization",
+        {
+            "model": "gpt-4o-transcribe-diarize",
+            "chunking_strategy": "auto",
+            "include[]": ["logprobs"],
+        },
+        400,
+        {"param": "include"},
+    ),
     ("a language beyond the model's own", {"language": "de"}, 400, {"param": "language"}),
     ("the name of a speech model", {"model": "tts-1"}, 400, {"param": "model"}),
 ]

@@ -3,6 +3,7 @@
 How long Kokoro takes over a text depends on the voice alone, so equal lengths tell equal voices.
 """
 
+import base64
 import io
 from pathlib import Path
 
@@ -184,3 +185,32 @@ def test_a_recording_needs_an_engine_that_clones_and_is_not_retried(client, cons
         client.audio.voices.create(name="Ann", consent=consent, audio_sample=("a.wav", phrase))
     assert refused.value.status_code == 501
     assert refused.value.response.headers["x-should-retry"] == "false"
+
+
+@pytest.mark.parametrize("model", ["kokoro-v1.0", "piper-en_US-joe-medium"])
+def test_words_are_told_beside_the_sound_as_they_were_written_too(kokoro, model):
+    text = (
+        "The **old** boat cost $5. Nobody in the whole village was surprised, except for Dr. Lee."
+    )
+    events = kokoro.speak(
+        model=model,
+        input=text,
+        response_format="pcm",
+        stream_format="sse",
+        timestamp_granularities=["word"],
+        subtitles="vtt",
+    ).events()
+    told = [word for event in events for word in event.get("words", [])]
+    assert " ".join(word["word"] for word in told[:6]) == "The old boat cost 5 dollars."
+    assert [word["written"] for word in told[:6]] == ["The", "old", "boat", "cost", "$5.", "$5."]
+    for word in told:
+        assert text[word["offset"] :].startswith(word["written"])
+    seconds = sum(len(base64.b64decode(event.get("audio", ""))) for event in events) / 48_000
+    starts = [word["start"] for word in told]
+    assert starts == sorted(starts)
+    assert all(word["start"] <= word["end"] <= seconds for word in told)
+    cues = next(event["text"] for event in events if event["type"] == "speech.audio.subtitles")
+    assert cues.startswith("WEBVTT\n\n00:00:00.")
+    assert cues.endswith("Lee.\n\n")
+    assert "The old boat cost 5 dollars.\n" in cues
+    assert events[-1]["type"] == "speech.audio.done"

@@ -1,13 +1,19 @@
 """The official Node SDK. One run of `node/client.mjs` makes all calls; the tests look at what came.
 
-Node parses by Content-Type and not by what was asked for, and uploads files in chunks.
+Node parses by Content-Type and not by what was asked for, and uploads files in chunks. Its realtime
+client takes `wss:` only, so here a relay with TLS stands in front of the server.
 """
 
+import asyncio
 import json
 import re
 import shutil
+import ssl
 import subprocess
+import threading
+from contextlib import suppress
 from pathlib import Path
+from queue import SimpleQueue
 
 import pytest
 
@@ -22,14 +28,23 @@ pytestmark = [
 
 @pytest.fixture(scope="module")
 def installed():
-    """The SDK in `node/node_modules`, in the version that package.json names."""
-    wanted = json.loads((HERE / "package.json").read_text())["dependencies"]["openai"]
-    package = HERE / "node_modules" / "openai" / "package.json"
-    if not package.is_file() or json.loads(package.read_text())["version"] != wanted:
+    """The SDK, and `ws` for its realtime client, in `node/node_modules`, in the versions that
+    package.json names."""
+    wanted = json.loads((HERE / "package.json").read_text())["dependencies"]
+
+    def present():
+        packages = {name: HERE / "node_modules" / name / "package.json" for name in wanted}
+        return {
+            name: json.loads(path.read_text())["version"]
+            for name, path in packages.items()
+            if path.is_file()
+        }
+
+    if present() != wanted:
         command = [NPM, "install", "--no-package-lock", "--no-audit", "--no-fund", "--silent"]
         run = subprocess.run(command, cwd=HERE, capture_output=True, text=True, check=False)
         assert run.returncode == 0, f"npm install failed in {HERE}:\n{run.stdout}{run.stderr}"
-    assert json.loads(package.read_text())["version"] == wanted
+    assert present() == wanted
 
 
 @pytest.fixture(scope="module")
@@ -149,3 +164,79 @@ def test_the_program_of_the_page_runs(installed, fake_server, tmp_path):
     )
     assert run.returncode == 0, run.stderr
     assert run.stdout.count("The birds repeat every word they hear.") == 2
+
+
+@pytest.fixture(scope="module")
+def certificate(tmp_path_factory):
+    """Of 127.0.0.1, signed by itself: certificate and key."""
+    folder = tmp_path_factory.mktemp("tls")
+    made = folder / "certificate.pem", folder / "key.pem"
+    command = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2"]
+    command += ["-subj", "/CN=myna", "-addext", "subjectAltName=IP:127.0.0.1"]
+    command += ["-out", str(made[0]), "-keyout", str(made[1])]
+    subprocess.run(command, capture_output=True, check=True)
+    return made
+
+
+@pytest.fixture(scope="module")
+def secure_port(fake_server, certificate):
+    """A relay with TLS in front of the server."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(*certificate)
+    ports, over = SimpleQueue(), threading.Event()
+
+    async def copied(reader, writer):
+        with suppress(ConnectionError):
+            while data := await reader.read(65536):
+                writer.write(data)
+                await writer.drain()
+        writer.close()
+
+    async def relayed(reader, writer):
+        behind = await asyncio.open_connection("127.0.0.1", fake_server.port)
+        await asyncio.gather(copied(reader, behind[1]), copied(behind[0], writer))
+
+    async def serve():
+        relay = await asyncio.start_server(relayed, "127.0.0.1", 0, ssl=context)
+        ports.put(relay.sockets[0].getsockname()[1])
+        await asyncio.to_thread(over.wait)
+        relay.close()
+
+    thread = threading.Thread(target=lambda: asyncio.run(serve()))
+    thread.start()
+    yield ports.get(timeout=60)
+    over.set()
+    thread.join()
+
+
+def test_its_realtime_client_understands_a_turn(
+    installed, fake_server, secure_port, certificate, tmp_path
+):
+    text = "The myna repeats what it hears."
+    speech = tmp_path / "speech.pcm"
+    speech.write_bytes(fake_server.speak(input=text, response_format="pcm").body + bytes(48_000))
+    base_url = f"https://127.0.0.1:{secure_port}/v1"
+    run = subprocess.run(
+        [NODE, "live.mjs", base_url, str(speech)],
+        cwd=HERE,
+        env={"NODE_EXTRA_CA_CERTS": str(certificate[0])},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+    assert run.returncode == 0, run.stderr
+    said = json.loads(run.stdout)
+    assert said["url"] == f"wss://127.0.0.1:{secure_port}/v1/realtime?intent=transcription"
+    assert [event["type"].removeprefix("conversation.item.") for event in said["events"]] == [
+        "session.created",
+        "session.updated",
+        "input_audio_buffer.speech_started",
+        "input_audio_buffer.speech_stopped",
+        "input_audio_buffer.committed",
+        "added",
+        "done",
+        "input_audio_transcription.delta",
+        "input_audio_transcription.completed",
+    ]
+    assert said["events"][-1]["transcript"] == text

@@ -29,9 +29,14 @@ def bearer(key):
     return {"Authorization": f"Bearer {key}"}
 
 
+def residents(server, key=USER):
+    """All that it has, by id."""
+    return {one["id"]: one for one in server.get("/v1/residents", bearer(key)).json()["data"]}
+
+
 def states(server):
     listed = server.get("/v1/residents", bearer(USER)).json()["data"]
-    return {one["task"]: one["state"] for one in listed}
+    return {one["task"]: one["state"] for one in listed if one["served"]}
 
 
 def test_a_cold_model_is_loaded_for_all_who_ask_for_it_and_unloaded_by_hand(lazy_server, phrase):
@@ -127,6 +132,75 @@ def test_a_custom_voice_is_made_and_spoken_by_a_model_that_is_cold(launch, phras
         listed = server.get("/v1/audio/voices").json()["voices"]
         assert {"id": voice.id, "engine": "fake"}.items() <= listed[-1].items()
         assert server.speak(voice={"id": voice.id}).status == 200
+
+
+def names(server):
+    return {one["id"] for one in server.get("/v1/models", bearer(USER)).json()["data"]}
+
+
+def test_a_model_that_nobody_named_is_called_up_by_the_admin_key_and_dismissed(launch, phrase):
+    flags = ("--stt", "fake", "--tts", "fake", "--strict", "--preload", "none")
+    env = {"MYNA_API_KEYS": f"user:{USER}", "MYNA_ADMIN_KEY": ADMIN}
+    server = launch("reserve", *flags, env=env, secrets=(ADMIN, USER))
+    card, route = "whisper-tiny.en", "/v1/models/whisper-tiny.en"
+    body = server.form(phrase, {"model": card})
+    head = {**server.form_headers, **bearer(USER)}
+
+    def transcribe():
+        return server.send("POST", "/v1/audio/transcriptions", body, head)
+
+    assert (residents(server)[card]["served"], card in names(server)) == (False, False)
+    transcribe().refused(404, code="model_not_found")
+    server.send("POST", route, None, bearer(USER)).refused(403)
+
+    def call_up(_):
+        return server.send("POST", f"{route}?pinned=true", None, bearer(ADMIN)).json()
+
+    with ThreadPoolExecutor(3) as threads:
+        called = list(threads.map(call_up, range(3)))
+    assert {(one["state"], one["served"], one["pinned"]) for one in called} == {
+        ("loaded", True, True)
+    }
+    text = server.get("/metrics", bearer(USER)).text
+    assert f'myna_model_load_seconds_count{{model="{card}"}} 1.0' in text
+    assert f'myna_model_loaded{{model="{card}",task="transcription"}} 1.0' in text
+    assert {card, "tiny.en"} <= names(server)
+    assert transcribe().status == 200
+    assert server.send("DELETE", route, None, bearer(ADMIN)).json()["served"] is False
+    assert card not in names(server)
+    transcribe().refused(404, code="model_not_found")
+
+
+@pytest.mark.parametrize(
+    "name", ["nope", "..%2F..%2Fetc%2Fpasswd", "%2Fetc%2Fpasswd", "../x", "%00"]
+)
+@pytest.mark.parametrize("method", ["POST", "DELETE"])
+def test_only_cards_are_found_whatever_the_path_says(lazy_server, method, name):
+    error = lazy_server.send(method, f"/v1/models/{name}", None, bearer(ADMIN)).refused(404)
+    assert error["code"] == "model_not_found"
+
+
+def test_a_model_without_its_weights_is_a_conflict_that_says_how_to_fetch_them(launch, tmp_path):
+    flags = ("--stt", "fake", "--tts", "none", "--weights-dir", str(tmp_path))
+    server = launch("bare", *flags, env={"MYNA_ADMIN_KEY": ADMIN}, secrets=(ADMIN,))
+    reply = server.send("POST", "/v1/models/kokoro-v1.0", None, bearer(ADMIN))
+    assert "`myna pull kokoro-v1.0`" in reply.refused(409)["message"]
+    assert residents(server, ADMIN)["kokoro-v1.0"]["state"] == "cold"
+    text = server.get("/metrics", bearer(ADMIN)).text
+    assert 'myna_model_load_failures_total{model="kokoro-v1.0"} 1.0' in text
+    error = server.send("POST", "/v1/models/fake?pinned=yes", None, bearer(ADMIN)).refused()
+    assert error["param"] == "pinned"
+
+
+def test_on_demand_a_request_loads_any_model_whose_files_are_here(launch):
+    card = "piper-en_US-joe-medium"
+    server = launch("present", "--stt", "none", "--tts", "fake", "--on-demand", "present")
+    listed = {one["id"]: one for one in server.get("/v1/residents").json()["data"]}
+    assert (listed["fake"]["state"], listed[card]["state"]) == ("loaded", "cold")
+    assert listed[card]["served"]
+    assert server.speak(model=card, response_format="wav").status == 200
+    listed = {one["id"]: one for one in server.get("/v1/residents").json()["data"]}
+    assert listed[card]["state"] == "loaded"
 
 
 def test_an_idle_model_leaves_by_itself_and_is_counted(launch):

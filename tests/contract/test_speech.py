@@ -339,7 +339,7 @@ def test_words_come_as_events_of_their_own_beside_the_standard_ones(fake_server,
     assert {event["type"] for event in events[:-1]} == {"speech.audio.delta", "speech.audio.words"}
     assert events[-1]["type"] == "speech.audio.done"
     assert " ".join(word["word"] for word in told) == text.strip()
-    assert all(set(word) == {"word", "start", "end"} for word in told)
+    assert all(set(word) == {"word", "start", "end", "written", "offset"} for word in told)
     starts = [word["start"] for word in told]
     assert starts == sorted(starts)
     plain = fake_server.speak(input=text, response_format="pcm").body

@@ -100,11 +100,15 @@ def ends_with_an_error_event(response, heard, match):
     assert response.status == 200
     first = response.readline()
     heard.set()
-    *_, last = [line for line in (first + response.read()).split(b"\n\n") if line]
-    assert first.startswith(b'data: {"type":"speech.audio.delta"')
-    error = json.loads(last.removeprefix(b"data: "))["error"]
-    assert match in error["message"]
-    assert b"speech.audio.done" not in last
+    *told, last = [
+        json.loads(line.removeprefix(b"data: "))
+        for line in (first + response.read()).split(b"\n\n")
+        if line
+    ]
+    assert told[0]["type"] == "speech.audio.delta"
+    assert {event["type"] for event in told} <= {"speech.audio.delta", "speech.audio.words"}
+    assert set(last) == {"error"}
+    assert match in last["error"]["message"]
 
 
 @pytest.mark.parametrize("stream_format", ["audio", "sse"])
@@ -125,11 +129,39 @@ def test_a_failure_in_a_later_piece_breaks_the_sound_off(monkeypatch, format_, a
         breaks_off(response, engine.heard)
 
 
+WORDS = {"timestamp_granularities": ["word"], "subtitles": "srt"}
+
+
+@pytest.mark.parametrize("told", [{}, WORDS], ids=["sound", "words"])
 @pytest.mark.parametrize("at", [1, len(PIECES) - 1], ids=["second", "last"])
-def test_a_failure_in_a_later_piece_is_an_error_event(monkeypatch, at):
+def test_a_failure_in_a_later_piece_is_an_error_event(monkeypatch, at, told):
+    """And the last: neither subtitles of half a text nor `done` come behind it."""
     engine = Breaking(at)
-    with serving(engine, monkeypatch) as port, asking(port, stream_format="sse") as response:
+    with (
+        serving(engine, monkeypatch) as port,
+        asking(port, stream_format="sse", **told) as response,
+    ):
         ends_with_an_error_event(response, engine.heard, "the voice broke")
+
+
+def test_a_failure_in_the_first_piece_is_an_envelope_where_words_are_asked_for_too(monkeypatch):
+    with (
+        serving(Breaking(0), monkeypatch) as port,
+        asking(port, stream_format="sse", **WORDS) as response,
+    ):
+        is_envelope(response, "the voice broke")
+
+
+def test_the_header_of_a_wave_file_promises_no_length_that_is_not_there(monkeypatch):
+    """0xFFFFFFFF for both sizes, so a reader that heard the stream break off has heard what there
+    is."""
+    engine = Breaking(1)
+    with serving(engine, monkeypatch) as port, asking(port, response_format="wav") as response:
+        head = response.read(44)
+        assert (head[4:8], head[40:44]) == (b"\xff" * 4, b"\xff" * 4)
+        engine.heard.set()
+        with pytest.raises(http.client.IncompleteRead):
+            response.read()
 
 
 class Coder:

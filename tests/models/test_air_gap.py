@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-MODELS = ("whisper-base", "piper-en_US-joe-medium")
+MODELS = ("whisper-base", "piper-en_US-joe-medium", "kokoro-v1.0", "speakers-campplus")
 
 # An audit hook sees every socket that Python code makes, whichever library wants it.
 SEALED = """
@@ -48,9 +48,12 @@ def test_a_bundle_is_all_that_a_machine_without_a_network_needs(tmp_path, steady
     for about in (steady_weights / MODELS[1]).glob("*.json"):  # so that it is heard by no chance
         shutil.copy(about, tmp_path / "weights" / MODELS[1])
 
-    offline = (*there, "--offline", "--stt", MODELS[0], "--tts", MODELS[1])
-    myna("speak", "The birds sing in the garden.", "--output", str(wav), *offline)
-    assert "birds sing in the garden" in myna("transcribe", str(wav), *offline).lower()
+    checked = myna("pull", *MODELS, "--verify", *there, "--offline")
+    assert all(f"{model}: {tmp_path / 'weights' / model}" in checked for model in MODELS)
+    for voice in MODELS[1:3]:
+        offline = (*there, "--offline", "--stt", MODELS[0], "--tts", voice)
+        myna("speak", "The birds sing in the garden.", "--output", str(wav), *offline)
+        assert "birds sing in the garden" in myna("transcribe", str(wav), *offline).lower()
 
 
 def test_the_seal_is_one():

@@ -69,6 +69,13 @@ def test_transcribe_writes_words_into_a_folder(myna, recording, tmp_path):
     assert [word["word"].lower() for word in written["words"]][-1] == "today"
 
 
+def test_transcribe_says_who_speaks(myna, recording):
+    done = myna("transcribe", recording.name, "--speaker-labels", folder=recording.parent)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("A: ")
+    assert "sun is warm today" in done.stdout.lower()
+
+
 def test_what_is_no_audio_is_said_in_one_sentence(myna, tmp_path):
     (tmp_path / "notes.txt").write_text("no audio in here\n" * 50)
     done = myna("transcribe", "notes.txt", folder=tmp_path)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import re
+import subprocess
+import tomllib
 from dataclasses import dataclass, field
 from fnmatch import fnmatch
 from pathlib import Path
@@ -15,6 +17,9 @@ import yaml  # comes with huggingface-hub
 from myna.settings import Settings
 
 TARGETS = ("cpu", "cuda")
+
+
+DECLARED = re.compile(r"ARG EXTRAS=(\S*)")
 
 
 @dataclass
@@ -89,6 +94,45 @@ def test_no_weights_come_into_the_context(root: Path) -> None:
 
 
 @pytest.mark.parametrize("target", TARGETS)
+def test_an_image_has_the_extras_of_the_build_argument_which_are_the_projects(
+    root: Path, stages: dict[str, Stage], target: str
+) -> None:
+    project = tomllib.loads((root / "pyproject.toml").read_text("utf-8"))["project"]
+    (chosen,) = DECLARED.findall((root / "Dockerfile").read_text("utf-8"))
+    assert set(chosen.split(",")) == {"kokoro", "diarize"} < set(project["optional-dependencies"])
+    assert "EXTRAS" in stages[target].all("ARG")
+    (install,) = [run for run in stages[target].all("RUN") if "/wheels/*.whl" in run]
+    assert install.endswith('"$(echo /wheels/*.whl)${EXTRAS:+[${EXTRAS}]}"')
+
+
+@pytest.mark.parametrize(
+    ("extras", "asked"),
+    [("kokoro,diarize", "/wheels/*.whl[kokoro,diarize]"), ("", "/wheels/*.whl")],
+)
+def test_what_is_installed_is_the_wheel_with_the_extras_or_without_any(
+    stages: dict[str, Stage], extras: str, asked: str
+) -> None:
+    (install,) = [run for run in stages["cpu"].all("RUN") if "/wheels/*.whl" in run]
+    requirement = install.split()[-2:]  # one word to the shell
+    shown = subprocess.run(
+        ["/bin/sh", "-c", f"printf %s {' '.join(requirement)}"],
+        env={"EXTRAS": extras},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert shown.stdout == asked  # no such file here, so the pattern stands for itself
+
+
+def test_compose_hands_on_the_same_extras_as_the_dockerfile(
+    root: Path, services: dict[str, Any]
+) -> None:
+    (chosen,) = DECLARED.findall((root / "Dockerfile").read_text("utf-8"))
+    for service in services.values():
+        assert service["build"]["args"] == {"EXTRAS": f"${{EXTRAS-{chosen}}}"}
+
+
+@pytest.mark.parametrize("target", TARGETS)
 def test_an_image_runs_as_an_ordinary_user(stages: dict[str, Stage], target: str) -> None:
     user = stages[target].last("USER")
     assert user not in ("root", "0")
@@ -140,7 +184,10 @@ def test_an_image_serves_and_asks_itself_whether_it_is_ready(
 def test_an_image_says_under_which_licences_it_is(stages: dict[str, Stage], target: str) -> None:
     labels = " ".join(stages[target].all("LABEL"))
     assert 'image.licenses="Apache-2.0 AND GPL-3.0-or-later"' in labels
-    assert "piper-tts and espeak-ng, which are GPL-3.0-or-later" in labels
+    assert (
+        "piper-tts and espeak-ng and, with the extra kokoro, phonemizer, which are GPL-3.0"
+        in labels
+    )
 
 
 def test_the_images_differ_only_where_the_gpu_needs_it(stages: dict[str, Stage]) -> None:

@@ -86,11 +86,12 @@ MAY_IMPORT: dict[str, set[str]] = {
     },
     "telemetry": {"api.responses", "errors", "scheduling", "stages"},
     # The top: what puts the parts together, and what starts that.
-    "plan": {"engines.contract"},
+    "supply": {"errors", "store"},
+    "plan": {"engines.contract", "scheduling.resident", "supply"},
     "building": {"engines", "plan", "settings"},
     "loading": PARTS | {"building", "machine", "plan"},
     "lifecycle": PARTS | {"loading", "machine", "quiet"},
-    "planning": PARTS | {"plan"},
+    "planning": PARTS | {"plan", "supply"},
     "gate": {"accounts", "api", "auth", "errors", "playground", "realtime", "telemetry"},
     "app": PARTS | {"gate", "lifecycle", "loading", "plan"},
     "playing": {"errors"},
@@ -228,6 +229,7 @@ def test_fake_engines_load_no_library_of_a_real_one() -> None:
         "faster_whisper",
         "huggingface_hub",
         "kokoro_onnx",
+        "onnxruntime",
         "piper",
         "tokenizers",
     }

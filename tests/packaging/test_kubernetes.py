@@ -14,6 +14,7 @@ from cloudcoil.models.keda.v1alpha1 import ScaledObject
 
 from myna.api import health
 from myna.settings import Settings, load
+from myna.telemetry.metrics import Metrics
 
 FOLDER = Path(__file__).resolve().parents[2] / "deploy" / "kubernetes"
 FILES = sorted(FOLDER.glob("**/*.yaml"))
@@ -33,6 +34,12 @@ def documents() -> Iterator[tuple[str, dict[str, Any]]]:
 
 
 RESOURCES = {document["kind"]: document for _, document in documents()}
+CLAIMS = {
+    document["metadata"]["name"]: document
+    for _, document in documents()
+    if document["kind"] == "PersistentVolumeClaim"
+}
+METRIC = re.compile(r"\bmyna_[a-z_]+")
 
 
 @pytest.fixture
@@ -49,6 +56,13 @@ def container(pod: dict[str, Any]) -> dict[str, Any]:
 def in_bytes(quantity: str) -> int:
     number, unit = re.fullmatch(r"(\d+)(Mi|Gi)", quantity).groups()  # type: ignore[union-attr]
     return int(number) << {"Mi": 20, "Gi": 30}[unit]
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+@pytest.mark.parametrize("name", sorted(CLAIMS))
+def test_a_claim_has_what_kubernetes_asks_for_and_can_be_mounted_by_every_replica(name, version):
+    assert kubernetes_validate.validate(CLAIMS[name], version, strict=True) == version
+    assert CLAIMS[name]["spec"]["accessModes"] == ["ReadWriteMany"]
 
 
 @pytest.mark.parametrize("version", VERSIONS)
@@ -104,6 +118,17 @@ def test_both_scalers_follow_the_same_metric_with_the_same_goal(root):
     assert metric in (root / "docs" / "kubernetes.md").read_text("utf-8")
 
 
+def test_every_metric_that_the_manifests_and_their_page_name_is_one_of_the_servers(root):
+    metrics = Metrics()
+    metrics.watch(lambda: None, lambda: 0)
+    known = {*metrics.registry._names_to_collectors}
+    texts = [file.read_text("utf-8") for file in FILES]
+    texts.append((root / "docs" / "kubernetes.md").read_text("utf-8"))
+    named = {name for text in texts for name in METRIC.findall(text)}
+    assert "myna_queued_audio_seconds" in named
+    assert named <= known
+
+
 def test_probes_ask_for_paths_that_the_server_has(container):
     served = {route.path for route in health.router.routes}
     probes = [container[f"{name}Probe"] for name in ("liveness", "readiness", "startup")]
@@ -127,7 +152,7 @@ def test_every_variable_is_a_setting_with_a_value_that_it_takes(container, monke
 
 
 def test_a_pod_has_time_to_leave_the_proxies_and_to_finish_what_runs(pod, container):
-    drain_s = 30
+    drain_s = float(RESOURCES["ConfigMap"]["data"]["MYNA_DRAIN_S"])
     pause_s = container["lifecycle"]["preStop"]["sleep"]["seconds"]
     assert pod["spec"]["terminationGracePeriodSeconds"] >= pause_s + drain_s + 5
 
@@ -146,19 +171,31 @@ def test_threads_are_for_the_cores_that_the_pod_has(container):
 
 
 def test_servers_only_read_the_weights_and_the_job_writes_them(pod):
-    claim = RESOURCES["PersistentVolumeClaim"]["metadata"]["name"]
     job = RESOURCES["Job"]["spec"]["template"]["spec"]
     for spec, read_only in ((pod["spec"], True), (job, False)):
         volume = next(one for one in spec["volumes"] if one["name"] == "weights")
         (container,) = spec["containers"]
         mount = next(one for one in container["volumeMounts"] if one["name"] == "weights")
-        assert volume["persistentVolumeClaim"]["claimName"] == claim
+        assert volume["persistentVolumeClaim"]["claimName"] == "myna-weights"
         assert mount.get("readOnly", False) is read_only
         assert mount["mountPath"] == "/models/weights"
 
 
+def test_custom_voices_are_on_a_volume_that_is_written_to_where_the_image_keeps_them(
+    root, pod, container
+):
+    volume = next(one for one in pod["spec"]["volumes"] if one["name"] == "voices")
+    assert volume["persistentVolumeClaim"]["claimName"] == "myna-voices"
+    assert {"myna-weights", "myna-voices"} == {*CLAIMS}
+    mount = next(one for one in container["volumeMounts"] if one["name"] == "voices")
+    assert not mount.get("readOnly", False)
+    dockerfile = (root / "Dockerfile").read_text("utf-8")
+    assert f"MYNA_VOICES_DIR={mount['mountPath']} " in dockerfile
+
+
 def test_pods_may_do_as_little_as_the_image_needs(pod):
-    for spec in (pod["spec"], RESOURCES["Job"]["spec"]["template"]["spec"]):
+    job = RESOURCES["Job"]["spec"]["template"]["spec"]
+    for spec, more in ((pod["spec"], {"/var/lib/myna/voices"}), (job, set())):
         (container,) = spec["containers"]
         assert spec["securityContext"]["runAsNonRoot"]
         assert spec["securityContext"]["runAsUser"] == 10001
@@ -168,7 +205,7 @@ def test_pods_may_do_as_little_as_the_image_needs(pod):
         assert not security["allowPrivilegeEscalation"]
         assert security["capabilities"] == {"drop": ["ALL"]}
         writable = {one["mountPath"] for one in container["volumeMounts"]}
-        assert writable == {"/tmp", "/models/weights"}
+        assert writable == {"/tmp", "/models/weights"} | more
 
 
 def test_every_command_is_one_of_ours(container):

@@ -6,27 +6,23 @@ import base64
 import json
 import time
 import traceback
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 
 import blockbuster.blockbuster
-import httpx
 import numpy as np
 import pytest
-import uvicorn
 from blockbuster import BlockBusterFunction, BlockingError, blockbuster_ctx
 from websockets.asyncio.client import connect
 
-from myna.app import create_app
 from myna.audio.codecs import layout_of
 from myna.audio.encode import encoder
 from myna.engines.fake import FakeSynthesizer
-from myna.plan import ModelPlan, PlannedModel
-from myna.settings import Settings
+
+from .conftest import served
 
 MIB = 1024 * 1024
 TEXT = "The myna repeats what it hears."
-FAKE = PlannedModel("fake", "fake", Path())
 
 # Beyond what the detector knows by itself.
 ALSO_BLOCKING = ("builtins.open", "os.open", "os.fsync", "os.pread", "os.ftruncate")
@@ -74,31 +70,6 @@ def watched(monkeypatch):
             for function in more:
                 function.deactivate()
     assert not seen, "\n".join(seen)
-
-
-@asynccontextmanager
-async def served(tmp_path, **settings):
-    """A client of the app on a socket of the loopback, in this loop."""
-    app = create_app(
-        Settings(vad=False, log_level="debug", voices_dir=tmp_path / "voices", **settings),
-        ModelPlan(stt=(FAKE,), tts=(FAKE,), threads=2),
-    )
-    server = uvicorn.Server(
-        uvicorn.Config(app, port=0, log_config=None, timeout_graceful_shutdown=5)
-    )
-    serving = asyncio.create_task(server.serve())
-    while not server.started:
-        assert not serving.done()
-        await asyncio.sleep(0)
-    port = server.servers[0].sockets[0].getsockname()[1]
-    try:
-        async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=240) as client:
-            while (await client.get("/ready")).status_code != 200:
-                pass
-            yield client
-    finally:
-        server.should_exit = True
-        await serving
 
 
 def recording(text=TEXT, padding_s=0):
@@ -149,6 +120,18 @@ async def stream(client):
     asked = [client.post(TRANSCRIPTIONS, **form(recording(), stream="true")) for _ in range(4)]
     for answer in await asyncio.gather(*asked):
         assert answer.text.endswith("data: [DONE]\n\n")
+
+
+async def tell_speakers(client):
+    reference = f"data:audio/wav;base64,{base64.b64encode(recording()).decode()}"
+    known = {"known_speaker_names[]": "Ann", "known_speaker_references[]": reference}
+    asked = form(recording(padding_s=60), response_format="diarized_json", **known)
+    whole, live = await asyncio.gather(
+        client.post(TRANSCRIPTIONS, **asked),
+        client.post(TRANSCRIPTIONS, **(asked | {"data": asked["data"] | {"stream": "true"}})),
+    )
+    assert [one["speaker"] for one in whole.json()["segments"]] == ["Ann"]
+    assert live.text.count("transcript.text.segment") == 1
 
 
 async def speak(client):
@@ -243,7 +226,7 @@ async def converse(client, block):
 
 
 SCENES = [
-    *(make_voices, transcribe, upload_much, stream, speak),
+    *(make_voices, transcribe, upload_much, stream, tell_speakers, speak),
     *(leave_early, be_refused, look_around, talk_live),
 ]
 

@@ -36,7 +36,7 @@ async def cast(shared: Context, lend: Lend, model: str, name: str) -> Role:
     residents = shared.loaded()
     chosen = residents.speaker(model, strict=strict)
     others = _understudies(model, chosen, residents.tts.residents)
-    if name.lower().startswith(CUSTOM):
+    if is_custom(name):
         return await _custom(shared.custom, lend, name.lower(), [chosen, *others])
     if not chosen.voices:
         await lend(chosen)  # only then it is known what it has
@@ -92,13 +92,39 @@ def _custom_voice(id_: str, about: CustomVoice, custom: CustomVoices, engine: Sy
 
 
 async def _custom(custom: CustomVoices, lend: Lend, id_: str, speakers: Sequence[Speaker]) -> Role:
-    about = await kept(lambda: custom.voices.find(id_))
+    about = _known(id_, await kept(lambda: custom.voices.find(id_)))
+    speaker = _speaker_of(id_, about, speakers)
+    engine = (await lend(speaker)).engine
+    return Role(speaker, await kept(partial(_custom_voice, id_, about, custom, engine)))
+
+
+def custom_role(id_: str, speakers: Sequence[Speaker], custom: CustomVoices) -> Role:
+    """Who speaks a custom voice, of models that are in memory; reads from disk.
+
+    Raises:
+        BadRequest: there is no such voice, or no model of its engine.
+        EngineFailure: its file is damaged.
+    """
+    about = _known(id_, custom.voices.find(id_))
+    speaker = _speaker_of(id_, about, speakers)
+    return Role(speaker, _custom_voice(id_, about, custom, speaker.service.engine))
+
+
+def is_custom(name: str) -> bool:
+    """Whether a voice's name is the id of a custom voice."""
+    return name.lower().startswith(CUSTOM)
+
+
+def _known(id_: str, about: CustomVoice | None) -> CustomVoice:
     if about is None:
         raise _unknown(id_)
+    return about
+
+
+def _speaker_of(id_: str, about: CustomVoice, speakers: Sequence[Speaker]) -> Speaker:
     for speaker in speakers:
         if speaker.kind == about.engine:
-            engine = (await lend(speaker)).engine
-            return Role(speaker, await kept(partial(_custom_voice, id_, about, custom, engine)))
+            return speaker
     raise BadRequest(
         f"Invalid 'voice': '{id_}' is a voice for {about.engine}, which the model {speakers[0].id} "
         "is not; name a model of that engine (GET /v1/audio/voices lists them).",

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from myna.api.forms import Form, refuse
-from myna.engines.contract import SAMPLE_RATE_HZ, Samples, SpeakerOptions, Voiceprint
+from myna.engines.contract import SAMPLE_RATE_HZ, KnownVoice, Samples, SpeakerOptions
 from myna.errors import BadRequest, MynaError, UnsupportedAudio
 from myna.scheduling.diarization import DiarizationService, Hearing
 from myna.scheduling.transcription import TranscriptionService
@@ -83,10 +83,10 @@ async def begin(
     Raises:
         BadRequest: a reference cannot be decoded, has the wrong length, or nobody speaks in it.
     """
-    known: list[Voiceprint] = []
+    known: list[KnownVoice] = []
     for name, reference in zip(asked.names, asked.references, strict=True):
         samples = await _recording(reference, name, transcription)
-        voice = await diarization.voiceprint(samples, caller)
+        voice = await diarization.voice(samples, caller)
         if voice is None:
             refuse(_REFERENCES, f"{_REFERENCES}: nobody speaks in the recording of {name!r}.")
         known.append(voice)
@@ -96,7 +96,7 @@ async def begin(
 
 async def _recording(reference: str, name: str, transcription: TranscriptionService) -> Samples:
     """The audio of a data URL, decoded where uploads are."""
-    with tempfile.TemporaryFile() as file:
+    with await transcription.call(tempfile.TemporaryFile) as file:
         await transcription.call(lambda: _store(reference, name, file.fileno()))
         try:
             with await transcription.decoded(file.fileno()) as pcm:

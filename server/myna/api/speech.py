@@ -35,7 +35,7 @@ from myna.scheduling.speaking import Spoken
 from myna.stages import Record
 from myna.text.manner import manner_of
 from myna.text.subtitles import SubtitleFormat, subtitles, word_entry
-from myna.text.transcript import Word
+from myna.text.written import SpokenWord
 
 router = APIRouter(tags=["audio"])
 
@@ -229,7 +229,7 @@ async def _events(
     Words follow the sound that they are in, subtitles come before `done`.
     """
     seconds = 0.0
-    said: list[Word] = []
+    said: list[SpokenWord] = []
     begun = False
     try:
         async with aclosing(speech):

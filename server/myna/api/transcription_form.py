@@ -14,7 +14,7 @@ from myna.api.speaker_form import SpeakerForm
 from myna.audio.windows import Cutting
 from myna.engines.contract import DecodingOptions, Transcriber
 from myna.errors import BadRequest
-from myna.text.answers import Granularity, ResponseFormat
+from myna.text.answers import LABELLED, Granularity, ResponseFormat
 from myna.text.hints import checked_keywords, require_known, spoken_languages
 from myna.text.transcript import Task
 
@@ -22,8 +22,6 @@ FORMATS = ("json", "text", "srt", "verbose_json", "vtt", "diarized_json")
 
 _WITHOUT_TIMES = frozenset({"json", "text"})
 """Formats that show no times: Whisper writes them faster, and no less exactly, without any."""
-_LABELLED = frozenset({"text", "srt", "vtt"})
-"""Formats that can name the speakers, with `speaker_labels`."""
 _LEAST_WINDOW_S = 5.0
 """`server_vad` with its usual 200 ms would cut between words; Whisper needs more than one."""
 _CHUNKING = {"type", "threshold", "prefix_padding_ms", "silence_duration_ms"}
@@ -121,12 +119,13 @@ def _refuse_for_speakers(form: Form) -> None:
             param="chunking_strategy",
             code="invalid_value",
         )
-    if form.text("prompt"):
-        raise BadRequest(
-            "prompt is not supported for diarization models; leave it out.",
-            param="prompt",
-            code="unsupported_value",
-        )
+    for name, given in (("prompt", form.text("prompt")), ("include", form.texts("include"))):
+        if given:
+            raise BadRequest(
+                f"{name} is not supported for diarization models; leave it out.",
+                param=name,
+                code="unsupported_value",
+            )
 
 
 def _granularities(form: Form, format_: str, *, strict: bool) -> frozenset[Granularity]:
@@ -161,7 +160,7 @@ def _speakers(form: Form, model: str, format_: str, task: Task) -> SpeakerForm |
     if form.boolean("stream") and format_ == "diarized_json":
         asked = replace(asked, live=True)
     cues = model in DIARIZE_NAMES and format_ in {"srt", "vtt"}
-    shown = format_ == "diarized_json" or cues or (asked.labels and format_ in _LABELLED)
+    shown = format_ == "diarized_json" or cues or (asked.labels and format_ in LABELLED)
     return asked if shown and task == "transcribe" else None
 
 

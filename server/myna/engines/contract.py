@@ -275,6 +275,15 @@ product. Those of two diarizers cannot be compared."""
 
 
 @dataclass(frozen=True, slots=True)
+class KnownVoice:
+    """A speaker to recognise, as a recording of them sounds."""
+
+    print: Voiceprint
+    narrow: bool = False
+    """Whether the recording came by telephone, where strangers are more alike."""
+
+
+@dataclass(frozen=True, slots=True)
 class SpeakerOptions:
     """What is known of the speakers of one recording."""
 
@@ -282,7 +291,7 @@ class SpeakerOptions:
     """How many there are at the least; a live following takes no notice of it."""
     most: int | None = None
     """How many there are at the most."""
-    known: tuple[Voiceprint, ...] = ()
+    known: tuple[KnownVoice, ...] = ()
     """Speakers to recognise. Turns number them from 0; everybody else comes behind them."""
     live: bool = False
     """Whether turns are wanted as the recording goes on. Otherwise they come at its end, and are
@@ -324,7 +333,7 @@ class Diarizer(Protocol):
         small, and for `SpeakerFollowing.add`."""
         ...
 
-    def voiceprint(self, samples: Samples) -> Voiceprint | None:
+    def voice(self, samples: Samples) -> KnownVoice | None:
         """The voice of a recording of one speaker, at most a window long; None where nobody speaks
         in it."""
         ...

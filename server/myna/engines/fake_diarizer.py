@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from myna.engines.contract import SAMPLE_RATE_HZ, Samples, SpeakerOptions, Voiceprint, Window
+from myna.engines.contract import SAMPLE_RATE_HZ, KnownVoice, Samples, SpeakerOptions, Window
 from myna.engines.tonecode import SILENCE_RMS
 from myna.text.transcript import Turn
 
@@ -47,13 +47,13 @@ class FakeDiarizer:
         """The sounds in a window, and where it ends."""
         return sounds(window), window.start_s + window.seconds
 
-    def voiceprint(self, samples: Samples) -> Voiceprint | None:
+    def voice(self, samples: Samples) -> KnownVoice | None:
         """The loudness of the longest sound; None for silence."""
         found = sounds(Window(samples, 0.0))
         if not found:
             return None
         longest = max(found, key=lambda sound: sound.end_s - sound.start_s)
-        return np.array([longest.level], np.float32)
+        return KnownVoice(np.array([longest.level], np.float32))
 
     def follow(self, options: SpeakerOptions) -> FakeFollowing:
         """Begin with a recording."""
@@ -72,7 +72,7 @@ class FakeFollowing:
     def __init__(self, options: SpeakerOptions) -> None:
         self.settled_s = 0.0
         self._options = options
-        self._levels = [int(known[0]) for known in options.known]
+        self._levels = [int(known.print[0]) for known in options.known]
         self._met: set[int] = set()
         self._end_s = 0.0
         self._turns: list[Turn] = []

@@ -13,10 +13,10 @@ from typing import Any, TypeVar, cast
 from myna.audio.overlap import OverlappingWindows
 from myna.engines.contract import (
     Diarizer,
+    KnownVoice,
     Samples,
     SpeakerFollowing,
     SpeakerOptions,
-    Voiceprint,
     Window,
 )
 from myna.scheduling.queue import Ticket
@@ -71,11 +71,11 @@ class DiarizationService:
         """A recording of `caller`; `known` are the names of the known speakers of `options`."""
         return Hearing(self, self.engine.follow(options), known, caller)
 
-    async def voiceprint(self, samples: Samples, caller: str = "") -> Voiceprint | None:
+    async def voice(self, samples: Samples, caller: str = "") -> KnownVoice | None:
         """The voice in a recording of one speaker; None where nobody speaks in it."""
-        job = ListeningJob(lambda: self.engine.voiceprint(samples), self.engine.window_s)
+        job = ListeningJob(lambda: self.engine.voice(samples), self.engine.window_s)
         found = await self.workers.outcome(self.workers.submit(Ticket(caller), job))
-        return cast("Voiceprint | None", found)
+        return cast("KnownVoice | None", found)
 
     def close(self) -> None:
         """Stop listening and give the memory back."""

@@ -47,6 +47,8 @@ class PieceJob:
     text: str
     utterance: Utterance
     record: Record = UNRECORDED
+    goes_on: bool = False
+    """Whether the sentence goes on behind it."""
     soon: bool = False
     """Whether to come back as soon as there is something to listen to."""
     speech: Speech | None = None
@@ -59,6 +61,7 @@ class Speech:
 
     stretches: Iterator[Stretch]
     joiner: Joiner
+    goes_on: bool
 
     def take(self, *, soon: bool) -> tuple[Piece, bool]:
         """What there is up to a break in the sound if it is wanted `soon`, else all that is left;
@@ -68,6 +71,9 @@ class Speech:
             taken.append(stretch)
             if soon and stretch.ending == "open":
                 return self.joiner.join(taken), False
+        # An engine hears only that its text ends, and would take the pause behind a sentence.
+        if self.goes_on and taken and taken[-1].ending == "sentence":
+            taken[-1] = replace(taken[-1], ending="clause")
         return self.joiner.join(taken), True
 
 
@@ -110,9 +116,10 @@ class PieceRunner:
         joiner = Joiner(engine.sample_rate_hz, speed=asked.pace, pauses=asked.manner.pauses)
         # Words are found in whole sentences.
         if job.soon and not asked.words and isinstance(engine, QuickStarter):
-            return Speech(engine.begin(job.text, asked.voice, asked.pace), joiner)
-        words = asked.words
-        return Speech(engine.synthesize(job.text, asked.voice, asked.pace, words=words), joiner)
+            stretches = engine.begin(job.text, asked.voice, asked.pace)
+        else:
+            stretches = engine.synthesize(job.text, asked.voice, asked.pace, words=asked.words)
+        return Speech(stretches, joiner, job.goes_on)
 
 
 class Line:

@@ -13,7 +13,7 @@ from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, Literal, Protocol, TypeVar
 
-from myna.errors import Conflict, EngineFailure, Overloaded
+from myna.errors import Conflict, EngineFailure, MynaError, Overloaded
 from myna.scheduling.resident import Loaded, Resident, Service
 
 T = TypeVar("T")
@@ -98,6 +98,8 @@ class Residency:
         self._one_at_a_time = asyncio.Lock()
         self._loads: dict[Resident[Any], asyncio.Task[None]] = {}
         self._unloads: set[asyncio.Task[None]] = set()
+        self._supplied: set[Resident[Any]] = set()
+        """Those whose files are being put in place, which several may be at a time."""
 
     @property
     def held_bytes(self) -> int:
@@ -118,6 +120,7 @@ class Residency:
         Raises:
             Overloaded: it is not there in time, or finds no room.
             EngineFailure: it cannot be loaded.
+            Conflict: its files are missing.
         """
         resident.leases += 1  # from here on, so that it is not unloaded before it is used
         try:
@@ -139,14 +142,14 @@ class Residency:
         return Lease(service, lambda: self._release(resident))
 
     async def load(self, resident: Resident[Any], *, wait_s: float | None = None) -> None:
-        """See to it that a model is in memory.
+        """See to it that a model is in memory; from then on it is served.
 
         Raises as `lease` does; `wait_s` None waits for as long as it takes.
         """
         await self._wait_for(resident, wait_s)
 
     async def unload(self, resident: Resident[Any]) -> None:
-        """Take a model out of memory, pinned or not.
+        """Take a model out of memory, pinned or not; one of the reserve is not served any more.
 
         Raises:
             Conflict: requests use it, or it is being loaded.
@@ -167,7 +170,10 @@ class Residency:
             await self.sweep()
 
     async def settle(self) -> None:
-        """Wait for models that are being loaded or unloaded, which cannot be interrupted."""
+        """Wait for models that are being loaded or unloaded, which cannot be interrupted; the
+        fetching of files is."""
+        for resident in self._supplied:
+            self._loads[resident].cancel()
         await asyncio.gather(*self._loads.values(), *self._unloads, return_exceptions=True)
 
     async def _wait_for(self, resident: Resident[Any], wait_s: float | None) -> None:
@@ -199,6 +205,7 @@ class Residency:
                     f"The model {resident.id} is in use and stays loaded: {resident.leases} "
                     "requests; try again when they are answered."
                 )
+            resident.called_up = False
             if resident.held is not None:
                 await self._unload(resident, "asked")
 
@@ -210,6 +217,7 @@ class Residency:
 
     async def _load(self, resident: Resident[Any]) -> None:
         try:
+            await self._supply(resident)
             async with self._one_at_a_time:
                 await self._make_room(resident)
                 await self._build(resident)
@@ -217,6 +225,20 @@ class Residency:
         finally:
             resident.loading_since_s = None
             del self._loads[resident]
+
+    async def _supply(self, resident: Resident[Any]) -> None:
+        if resident.supply is None:
+            return
+        self._supplied.add(resident)
+        try:
+            await resident.supply.ready()
+        except MynaError:
+            if self._observer is not None:
+                self._observer.not_loaded(resident.id)
+            raise
+        finally:
+            self._supplied.discard(resident)
+        resident.loading_since_s = _now_s()  # from here on it is the disk's speed that counts
 
     async def _build(self, resident: Resident[Any]) -> None:
         begun_s, before_bytes = _now_s(), self._memory()
@@ -237,6 +259,7 @@ class Residency:
         resident.used_s = _now_s()
         resident.load_s = resident.used_s - begun_s
         resident.hold(loaded)
+        resident.called_up = True
         if self._observer is not None:
             self._observer.loaded(resident.id, resident.load_s)
 

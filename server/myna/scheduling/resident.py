@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Generic, Literal, TypeVar
+from typing import Generic, Literal, Protocol, TypeVar
 
 from myna.engines.contract import Voice
 from myna.errors import Overloaded
 
 Service = TypeVar("Service")
-State = Literal["cold", "loading", "loaded", "unloading"]
+State = Literal["cold", "fetching", "loading", "loaded", "unloading"]
+Standing = Literal["named", "on demand", "reserve"]
+"""Whose model it is: `named` at the start and served ever since, served `on demand` although nobody
+named it, or in `reserve` until the admin key has it loaded."""
 
 _DISK_BYTES_PER_S = 100e6
 """How fast a model is taken to load that has not been loaded yet: a slow disk, or a fast one and
@@ -29,6 +32,23 @@ class Loaded(Generic[Service]):
     """What it speaks with."""
     stand_ins: Mapping[str, Voice] = field(default_factory=dict[str, Voice])
     """The voices that OpenAI's names mean."""
+
+
+class Supply(Protocol):
+    """Gets a model's files in place."""
+
+    @property
+    def done(self) -> float | None:
+        """How much of them has been fetched, from 0 to 1; None while nothing is fetched."""
+        ...
+
+    async def ready(self) -> None:
+        """Return when they are there and the right ones; may be cancelled.
+
+        Raises:
+            MynaError: they are not, and cannot be had.
+        """
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +70,9 @@ class About:
     """Those that its card names."""
     stand_ins: Mapping[str, Voice] = field(default_factory=dict[str, Voice])
     """The voices that OpenAI's names mean, as its card says."""
+    standing: Standing = "named"
+    supply: Supply | None = None
+    """None where its files are known to be in place."""
 
 
 class Resident(Generic[Service]):
@@ -62,6 +85,8 @@ class Resident(Generic[Service]):
         self.kind = about.kind
         self.created = about.created
         self.pinned = about.pinned
+        self.standing = about.standing
+        self.supply = about.supply
         self.build = build
         self.voices = about.voices
         self.stand_ins = about.stand_ins
@@ -78,6 +103,13 @@ class Resident(Generic[Service]):
         self.loading_since_s: float | None = None
         """When it was asked to be loaded, until it is."""
         self.unloading = False
+        self.called_up = False
+        """The admin key has had it loaded, and has not had it unloaded since."""
+
+    @property
+    def served(self) -> bool:
+        """Whether requests may name it, in memory or not."""
+        return self.standing != "reserve" or self.called_up
 
     @property
     def service(self) -> Service:
@@ -97,7 +129,14 @@ class Resident(Generic[Service]):
             return "unloading"
         if self.held is not None:
             return "loaded"
-        return "cold" if self.loading_since_s is None else "loading"
+        if self.loading_since_s is None:
+            return "cold"
+        return "loading" if self.fetched is None else "fetching"
+
+    @property
+    def fetched(self) -> float | None:
+        """How much of its files has been fetched, from 0 to 1, while they are."""
+        return None if self.supply is None else self.supply.done
 
     def hold(self, loaded: Loaded[Service]) -> None:
         """It is in memory now."""
@@ -107,10 +146,14 @@ class Resident(Generic[Service]):
     def still_loading(self, now_s: float) -> Overloaded:
         """What a request is told that came too early: how far loading is, and when to come back."""
         gone_s = 0.0 if self.loading_since_s is None else now_s - self.loading_since_s
-        left_s = self.load_s - gone_s
-        done = min(gone_s / self.load_s, 0.99) if self.load_s else 0.0
+        if (done := self.fetched) is not None:
+            left_s = gone_s * (1 - done) / done if done else _MOST_RETRY_S
+        else:
+            left_s = self.load_s - gone_s
+            done = min(gone_s / self.load_s, 0.99) if self.load_s else 0.0
+        doing = "fetched" if self.state == "fetching" else "loaded"
         return Overloaded(
-            f"The model {self.id} is being loaded ({done:.0%}, {gone_s:.0f} s so far); "
+            f"The model {self.id} is being {doing} ({done:.0%}, {gone_s:.0f} s so far); "
             "send the request again later.",
             retry_after_s=min(max(left_s, _LEAST_RETRY_S), _MOST_RETRY_S),
             reason="loading",

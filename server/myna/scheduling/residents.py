@@ -17,40 +17,59 @@ AnyResident = Resident[TranscriptionService] | Resident[SpeechService]
 
 
 class Shelf(Generic[Service]):
-    """The residents of one task, the default first."""
+    """The models of one task, the default first."""
 
     def __init__(
         self,
         task: str,
-        residents: tuple[Resident[Service], ...],
+        known: tuple[Resident[Service], ...],
         default_names: tuple[str, ...],
         admission: Admission,
         meanings: Mapping[str, Resident[Service]] | None = None,
     ) -> None:
+        """`default_names` are OpenAI's; each means the first model that is served, but for those in
+        `meanings`."""
         self.task = task
         self.admission = admission
-        self.residents = residents
-        self.default_names = default_names if residents else ()
-        """OpenAI's names; each means the first resident, but for those in `meanings`."""
-        self._by_name = {
-            name.lower(): resident
-            for resident in reversed(residents)
-            for name in (resident.id, *resident.aliases)
-        }
-        for name in self.default_names:
-            self._by_name.setdefault(name.lower(), (meanings or {}).get(name, residents[0]))
+        self.known = known
+        """All of them, those included that nobody may name yet."""
+        self._default_names = default_names
+        self._meanings = {name.lower(): meant for name, meant in (meanings or {}).items()}
+        self._defaults = {name.lower() for name in default_names}
+        self._by_name: dict[str, list[Resident[Service]]] = {}
+        for resident in known:
+            for name in (resident.id, *resident.aliases):
+                self._by_name.setdefault(name.lower(), []).append(resident)
+
+    @property
+    def residents(self) -> tuple[Resident[Service], ...]:
+        """Those that requests may name."""
+        return tuple(resident for resident in self.known if resident.served)
+
+    @property
+    def named(self) -> tuple[Resident[Service], ...]:
+        """Those that the settings name."""
+        return tuple(resident for resident in self.known if resident.standing == "named")
 
     def find(self, name: str) -> Resident[Service] | None:
         """The resident that goes by this name."""
-        return self._by_name.get(name.lower())
+        wanted = name.lower()
+        own = next((one for one in self._by_name.get(wanted, ()) if one.served), None)
+        if own is not None or wanted not in self._defaults:
+            return own
+        return self._meanings.get(wanted) or next(iter(self.residents), None)
+
+    def find_known(self, name: str) -> Resident[Service] | None:
+        """The same, or else a model that goes by this name and is not served."""
+        return self.find(name) or next(iter(self._by_name.get(name.lower(), ())), None)
 
     def names(self) -> list[tuple[str, Resident[Service]]]:
         """Every name with what it means: OpenAI's names first."""
-        default = [(name, self.residents[0]) for name in self.default_names]
-        own = [(n, r) for r in self.residents for n in (r.id, *r.aliases)]
+        own = [name for one in self.residents for name in (one.id, *one.aliases)]
         listed: dict[str, tuple[str, Resident[Service]]] = {}
-        for name, _ in default + own:
-            listed.setdefault(name.lower(), (name, self._by_name[name.lower()]))
+        for name in (*self._default_names, *own):
+            if (meant := self.find(name)) is not None:
+                listed.setdefault(name.lower(), (name, meant))
         return list(listed.values())
 
 
@@ -95,8 +114,13 @@ class Residents:
 
     @property
     def all(self) -> tuple[AnyResident, ...]:
-        """Those of both tasks."""
+        """Those of both tasks that requests may name."""
         return (*self.stt.residents, *self.tts.residents)
+
+    @property
+    def known(self) -> tuple[AnyResident, ...]:
+        """Those as well that nobody may name yet."""
+        return (*self.stt.known, *self.tts.known)
 
     @property
     def served(self) -> int:
@@ -108,13 +132,18 @@ class Residents:
         """Requests that are worked on now."""
         return self.stt.admission.requests + self.tts.admission.requests
 
-    def find(self, name: str) -> AnyResident | None:
-        """The resident that goes by this name, whatever it does."""
-        return self.stt.find(name) or self.tts.find(name)
+    def find_known(self, name: str) -> AnyResident | None:
+        """The resident that goes by this name, whatever it does, served or not."""
+        served = self.stt.find(name) or self.tts.find(name)
+        return served or self.stt.find_known(name) or self.tts.find_known(name)
+
+    def task_of(self, resident: AnyResident) -> str:
+        """What it does, in a word."""
+        return (self.stt if resident in self.stt.known else self.tts).task
 
     def close(self) -> None:
         """Unload everything."""
-        for resident in self.all:
+        for resident in self.known:
             resident.close()
         if self.diarization is not None:
             self.diarization.close()
@@ -138,6 +167,7 @@ def _chosen(
             param="model",
             code="unsupported_model",
         )
-    if strict or not shelf.residents:
+    served = shelf.residents
+    if strict or not served:
         raise ModelNotFound(model)
-    return shelf.residents[0]
+    return served[0]

@@ -5,12 +5,11 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import OrderedDict
-from collections.abc import AsyncGenerator, Callable, Iterable, Iterator
+from collections.abc import AsyncGenerator, Callable, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
 from threading import Lock
 from typing import TypeVar
-from unicodedata import east_asian_width
 
 import numpy as np
 
@@ -24,8 +23,9 @@ from myna.scheduling.queue import Ticket
 from myna.scheduling.workers import Workers
 from myna.stages import UNRECORDED, Record
 from myna.text.sentences import FIRST_CHARS, cuts, speakable
+from myna.text.sentences import Piece as TextPiece
 from myna.text.spoken import spoken
-from myna.text.transcript import Word
+from myna.text.written import Original, SpokenWord
 
 T = TypeVar("T")
 
@@ -59,22 +59,34 @@ class SpeechService:
         self._normalize = normalize
         self._heard = _Heard()
 
-    def pieces(self, utterance: Utterance) -> list[str]:
-        """What the engine is given to say, in order.
+    def pieces(self, utterance: Utterance) -> list[TextPiece]:
+        """The text as it is said, in the pieces that the engine is given in turn.
 
         Raises:
             BadRequest: the text is nothing but markup.
         """
-        text = utterance.text
+        _, pieces = self._script(utterance)
+        return pieces
+
+    def _script(self, utterance: Utterance) -> tuple[str, list[TextPiece]]:
+        """The text as it is said, whole and cut."""
+        said = self._reading(utterance)
+        return said, list(cuts(said, first_chars=self._first_chars))
+
+    def _reading(self, utterance: Utterance) -> str:
         if not self._normalize:
-            return [piece.text for piece in cuts(text, first_chars=self._first_chars)]
-        text = spoken(text, utterance.voice.language)
+            return utterance.text
+        text = spoken(utterance.text, utterance.voice.language)
         if speakable(utterance.text) and not speakable(text):
             raise BadRequest(
                 "Invalid 'input': there is nothing to say but markup; give some words.",
                 param="input",
             )
-        return [piece.said for piece in cuts(text, first_chars=self._first_chars)]
+        return text
+
+    def _job(self, piece: TextPiece, utterance: Utterance, record: Record) -> PieceJob:
+        text = piece.said if self._normalize else piece.text
+        return PieceJob(text, utterance, record, goes_on=piece.goes_on)
 
     async def speak(
         self, utterance: Utterance, caller: str = "", record: Record = UNRECORDED
@@ -101,11 +113,15 @@ class SpeechService:
         line = Line(self.workers, ticket)
         spoken_s = 0.0
         try:
-            texts = await self._call(lambda: self.pieces(utterance))
-            line.wait([PieceJob(text, utterance, record) for text in texts], soon=self._soon(voice))
+            said, texts = await self._call(lambda: self._script(utterance))
+            line.wait(
+                [self._job(text, utterance, record) for text in texts], soon=self._soon(voice)
+            )
+            told = await self._call(lambda: _Told(utterance, said, texts))
             while (made := await line.take()) is not None:
                 begun_s = time.perf_counter()
-                spoken = await self._encode(coder, made, spoken_s)
+                words = told.words(made, spoken_s)
+                spoken = await self._encode(coder, made, words)
                 record.stage("encode-out", begun_s, time.perf_counter())
                 record.audio(spoken.seconds)
                 spoken_s += spoken.seconds
@@ -113,7 +129,7 @@ class SpeechService:
             if not spoken_s:
                 rate_hz = self.engine.sample_rate_hz
                 silence = Piece(np.zeros(int(_SILENCE_S * rate_hz), np.float32))
-                yield await self._encode(coder, Made(silence), 0.0)
+                yield await self._encode(coder, Made(silence), ())
             tail = await self._call(coder.finish)
             yield Spoken(tail, 0.0)
         finally:
@@ -129,25 +145,30 @@ class SpeechService:
             return False
         return self._loudness_lufs is None or voice.lufs is not None
 
-    async def _encode(self, coder: _Coder, made: Made, at_s: float) -> Spoken:
+    async def _encode(self, coder: _Coder, made: Made, words: tuple[SpokenWord, ...]) -> Spoken:
         piece = made.piece
         data = await self._call(
             lambda: coder.encode(piece.samples, beginning=made.rest is not None)
         )
-        words = tuple(_continued(piece.words, at_s))
         return Spoken(data, len(piece.samples) / self.engine.sample_rate_hz, words)
 
     async def _call(self, function: Callable[[], T]) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._threads, function)
 
 
-def _continued(words: Iterable[Word], at_s: float) -> Iterator[Word]:
-    """The words of a piece that begins at `at_s` of the stream, with the space that its text lost
-    where it was cut off; scripts of wide characters have none."""
-    for number, word in enumerate(words):
-        parted = at_s > 0 and number == 0 and east_asian_width(word.text[0]) not in "WF"
-        text = f" {word.text.lstrip()}" if parted else word.text
-        yield Word(text, word.start_s + at_s, word.end_s + at_s, word.probability)
+class _Told:
+    """The words of one utterance, if they are wanted, with what they stand for in its text."""
+
+    def __init__(self, utterance: Utterance, said: str, texts: Sequence[TextPiece]) -> None:
+        self._original = Original(utterance.text, said) if utterance.words else None
+        self._texts = iter(texts)
+
+    def words(self, made: Made, at_s: float) -> tuple[SpokenWord, ...]:
+        """Those of the next piece, which begins at `at_s` of the stream. A piece whose words are
+        wanted comes whole."""
+        if self._original is None:
+            return ()
+        return tuple(self._original.words(next(self._texts), made.piece.words, at_s))
 
 
 class _Heard:
@@ -217,5 +238,5 @@ class Spoken:
     """May be empty where the codec holds audio back."""
     seconds: float
     """How much audio went in."""
-    words: tuple[Word, ...] = ()
+    words: tuple[SpokenWord, ...] = ()
     """What was said in it, in seconds of the whole stream, if that was asked for."""

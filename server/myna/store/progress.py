@@ -113,14 +113,15 @@ class TerminalProgress:
 def _follow(bar: tqdm[None], folder: Path, done: Event) -> None:
     # pip, npm and the hub's client each show progress in their own way and to nobody when they
     # are not on a terminal; the growth of the folder they write to is the same for all.
-    before = _folder_bytes(folder)
+    before = folder_bytes(folder)
     total = int(bar.total or 0)
     while not done.wait(0.2):
-        grown = min(_folder_bytes(folder) - before, total)
+        grown = min(folder_bytes(folder) - before, total)
         bar.update(max(grown - int(bar.n), 0))
 
 
-def _folder_bytes(folder: Path) -> int:
+def folder_bytes(folder: Path) -> int:
+    """What all files in a folder take, however deep; files may come and go meanwhile."""
     total = 0
     for path in folder.rglob("*"):
         try:

@@ -69,6 +69,8 @@ class Traces:
                 "myna.audio_seconds": record.audio_s,
             },
         )
+        if not whole.is_recording():  # the sampler passes it over, and so would its stages be
+            return
         if record.code is not None:
             whole.set_attribute("error.type", record.code)
         if record.status >= 500 or not record.complete:

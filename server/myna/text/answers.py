@@ -25,6 +25,9 @@ from myna.text.transcript import Transcript
 ResponseFormat = Literal["json", "text", "srt", "vtt", "verbose_json", "diarized_json"]
 Granularity = Literal["word", "segment"]
 
+LABELLED = frozenset[ResponseFormat]({"text", "srt", "vtt"})
+"""Formats that can name the speakers."""
+
 JSON_TYPE = "application/json"
 TEXT_TYPE = "text/plain; charset=utf-8"
 """Of `text`, `srt` and, as the hosted API has it, `vtt`."""

@@ -45,14 +45,18 @@ class Piece:
 
     text: str
     """As it stands in the whole text, without white space around it."""
+    start: int
+    """Where in the whole text it begins, in code points."""
     goes_on: bool
-    """Whether it ends in the middle of a sentence, where no mark says so."""
+    """Whether the sentence goes on behind it."""
+    marked: bool
+    """Whether it ends with a mark, or where no mark is needed."""
 
     @property
     def said(self) -> str:
-        """What an engine is given: with a comma where the sentence goes on, so that its voice does
-        not fall and its pause is short."""
-        return f"{self.text}," if self.goes_on else self.text
+        """What an engine is given: with a comma where the sentence goes on and no mark says so, so
+        that its voice does not fall."""
+        return self.text if self.marked else f"{self.text},"
 
 
 def pieces(
@@ -145,7 +149,15 @@ class _Span:
     ending: _Ending
 
     def piece_of(self, text: str) -> Piece:
-        return Piece(text[self.start : self.end], self.ending == _Ending.NOWHERE)
+        held = text[self.start : self.end]
+        # "it was late. we went home": a stop before a small letter may well end a sentence.
+        stopped = self.ending == _Ending.CLAUSE and held.rstrip(_CLOSERS).endswith(_STOPS)
+        return Piece(
+            held,
+            self.start,
+            goes_on=self.ending < _Ending.SENTENCE and not stopped,
+            marked=self.ending > _Ending.NOWHERE,
+        )
 
 
 def _joins(text: str, group: _Span, part: _Span, sizes: _Sizes, *, first: bool) -> bool:
@@ -212,6 +224,7 @@ def _skip_space_back(text: str, at: int) -> int:
 
 
 _OPENERS = "\"'“‘„«‹([{¿¡*_`~#>•·–—-「『【《〈（［"
+_STOPS = (".", "!", "?", "…")
 _CLOSERS = "\"'”’“»›)\\]}*_`~」』】》〉）］"
 
 _MARK = re.compile(

@@ -8,6 +8,7 @@ from typing import Any, Literal
 from myna.text.cues import srt, vtt
 from myna.text.shapes import word_shape
 from myna.text.transcript import Segment, Word
+from myna.text.written import SpokenWord
 
 SubtitleFormat = Literal["srt", "vtt"]
 
@@ -17,9 +18,14 @@ LONGEST_CUE = 84
 _ENDS = (".", "!", "?", "…", "。", "！", "？", "؟", "।")
 
 
-def word_entry(word: Word) -> dict[str, Any]:
-    """`{word, start, end}` as in verbose_json, in seconds; the word is as it was written."""
-    return word_shape(word) | {"word": word.text.strip()}
+def word_entry(word: SpokenWord) -> dict[str, Any]:
+    """`{word, start, end}` as in verbose_json, in seconds, with the word as it was read out; and
+    what of the text it stands for."""
+    return word_shape(word) | {
+        "word": word.text.strip(),
+        "written": word.written,
+        "offset": word.offset,
+    }
 
 
 def subtitles(words: Sequence[Word], form: SubtitleFormat) -> str:

@@ -49,7 +49,7 @@ def test_every_voice_is_a_speaker_in_order_of_appearance(live):
 
 
 def test_a_known_voice_is_recognised():
-    known = EARS.voiceprint(said(("echo", "a word or two")))
+    known = EARS.voice(said(("echo", "a word or two")))
     assert known is not None
     found = turns(said(*TALK), known=(known,))
     assert {turn.speaker for turn in found} == {0, 1}
@@ -61,5 +61,5 @@ def test_there_are_no_more_than_there_may_be():
 
 
 def test_silence_has_no_voice_and_no_turns():
-    assert EARS.voiceprint(np.zeros(48_000, np.float32)) is None
+    assert EARS.voice(np.zeros(48_000, np.float32)) is None
     assert turns(np.zeros(48_000, np.float32)) == []

@@ -216,7 +216,7 @@ def test_who_leaves_takes_back_what_waits(scene, ears):
     asyncio.run(leave())
     assert made.diarization.workers.queued_s == 0
     ears.go.set()
-    asyncio.run(made.diarization.voiceprint(np.ones(SAMPLE_RATE_HZ, np.float32)))
+    asyncio.run(made.diarization.voice(np.ones(SAMPLE_RATE_HZ, np.float32)))
     assert len(ears.heard) == 1
 
 

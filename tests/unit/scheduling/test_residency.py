@@ -344,6 +344,96 @@ def test_settling_waits_for_what_cannot_be_interrupted():
 
 
 @dataclass
+class Slow:
+    """Files that take ten simulated seconds to fetch."""
+
+    fault: Exception | None = None
+    done: float | None = None
+    runs: int = 0
+    broken_off: bool = False
+
+    async def ready(self) -> None:
+        self.runs += 1
+        try:
+            for tenth in range(10):
+                self.done = tenth / 10
+                await asyncio.sleep(1)
+            if self.fault is not None:
+                raise self.fault
+        except asyncio.CancelledError:
+            self.broken_off = True
+            raise
+        finally:
+            self.done = None
+
+
+def reserve(world: World, name: str, supply: Slow) -> Resident[object]:
+    """One of the world's models, as one that nobody has named at the start."""
+    model = world.models[name]
+    model.standing, model.supply = "reserve", supply
+    return model
+
+
+def test_a_model_of_the_reserve_is_fetched_once_loaded_and_served_until_it_is_unloaded_by_hand():
+    async def main() -> None:
+        world, supply = World({"a": 10 * MB}), Slow()
+        residency = world.residency(ttl_s=20.0)
+        model = reserve(world, "a", supply)
+        assert not model.served
+        await asyncio.gather(*(residency.load(model) for _ in range(5)))
+        assert (supply.runs, world.events, model.served) == (1, ["+a"], True)
+        await asyncio.sleep(30)
+        await residency.sweep()
+        assert (model.state, model.served) == ("cold", True)
+        await residency.unload(model)
+        assert not model.served
+
+    simulated(main)
+
+
+def test_while_files_are_fetched_the_part_that_is_there_is_told_and_other_models_load():
+    async def main() -> None:
+        world = World({"a": 10 * MB, "b": 10 * MB})
+        residency = world.residency()
+        model = reserve(world, "a", Slow())
+        with pytest.raises(Overloaded, match=r"a is being fetched \(40%, 4 s so far\)") as caught:
+            await residency.load(model, wait_s=4.5)
+        assert caught.value.retry_after_s == pytest.approx(6.75)
+        assert model.state == "fetching"
+        await residency.load(world.models["b"], wait_s=3.5)
+        await residency.load(model)
+        assert world.events == ["+b", "+a"]
+
+    simulated(main)
+
+
+def test_files_that_cannot_be_had_are_told_of_as_they_are_and_tried_again():
+    async def main() -> None:
+        world, supply = World({"a": 10 * MB}), Slow(Conflict("they are not here"))
+        residency = world.residency()
+        model = reserve(world, "a", supply)
+        for _ in range(2):
+            with pytest.raises(Conflict, match="they are not here"):
+                await residency.load(model)
+        assert (supply.runs, model.state, model.served) == (2, "cold", False)
+
+    simulated(main)
+
+
+def test_settling_breaks_off_the_fetching_of_files():
+    async def main() -> None:
+        world, supply = World({"a": 10 * MB}), Slow()
+        residency = world.residency()
+        with pytest.raises(Overloaded):
+            await residency.load(reserve(world, "a", supply), wait_s=1.0)
+        await residency.settle()
+        assert supply.broken_off
+        assert world.events == []
+
+    simulated(main)
+
+
+@dataclass
 class Fuzz:
     """Clients, an operator and time, in any order; `World` notes what must never happen."""
 

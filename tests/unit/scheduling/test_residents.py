@@ -9,13 +9,15 @@ import pytest
 from myna.errors import BadRequest, ModelNotFound
 from myna.scheduling import residents as stock
 from myna.scheduling.admission import Admission
-from myna.scheduling.resident import About, Loaded, Resident
+from myna.scheduling.resident import About, Loaded, Resident, Standing
 from myna.scheduling.residents import Residents
 
 
-def resident(name: str, *aliases: str, closed: list[str] | None = None) -> Resident[Any]:
+def resident(
+    name: str, *aliases: str, closed: list[str] | None = None, standing: Standing = "named"
+) -> Resident[Any]:
     notes = closed if closed is not None else []
-    made: Resident[Any] = Resident(About(name, aliases), lambda: held)
+    made: Resident[Any] = Resident(About(name, aliases, standing=standing), lambda: held)
     held = Loaded(object(), lambda: notes.append(name))
     made.hold(held)
     return made
@@ -124,6 +126,28 @@ def test_without_a_model_for_the_task_nothing_is_found(stt):
     listeners = Residents(stt, shelf("speech", (), ("tts-1",)), lambda: None)
     with pytest.raises(ModelNotFound):
         listeners.speaker("tts-1", strict=False)
+
+
+def test_a_model_of_the_reserve_has_no_name_until_it_is_called_up():
+    large = resident("large", "whisper-base", "big", standing="reserve")
+    found = shelf("transcription", (BASE, large), ("whisper-1",))
+    residents = Residents(found, shelf("speech", (JOE,), ()), lambda: None)
+    assert found.find("large") is None
+    assert found.residents == residents.all[:1] == (BASE,)
+    assert residents.find_known("Big") is large
+    large.called_up = True
+    assert found.find("big") is large
+    assert found.find("whisper-base") is found.find("whisper-1") is BASE
+    assert {"large", "big"} <= {name for name, _ in found.names()}
+
+
+def test_with_nothing_named_the_first_that_is_called_up_is_the_default():
+    tiny, large = resident("tiny", standing="reserve"), resident("large", standing="reserve")
+    found = shelf("transcription", (tiny, large), ("whisper-1",))
+    assert found.find("whisper-1") is None
+    assert found.names() == []
+    large.called_up = True
+    assert found.find("whisper-1") is large
 
 
 def test_closing_closes_every_resident_and_then_what_they_share():

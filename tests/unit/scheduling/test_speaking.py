@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import threading
+import time
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -31,11 +32,7 @@ from myna.text.transcript import Word
 WAIT_S = 240
 JOE = Voice("joe", "Joe", "en-US")
 TEXT = " ".join(
-    f"This is sentence number {number}, and it is long enough to be a piece of its own, "
-    "since it goes on and on about nothing in particular until somebody stops it at last, "
-    "which nobody does for quite some time, although the listeners have long left the room "
-    "to have tea with the speaker's own family."
-    for number in range(6)
+    f"This is sentence number {number}, and it is not a long one." for number in range(30)
 )
 PIECES = list(pieces(TEXT))
 
@@ -149,6 +146,13 @@ async def in_thread(function: Callable[[], Any]) -> Any:
     return await asyncio.get_running_loop().run_in_executor(None, function)
 
 
+def wait_until(true: Callable[[], bool]) -> None:
+    deadline_s = time.monotonic() + WAIT_S
+    while not true():
+        assert time.monotonic() < deadline_s
+        time.sleep(0.001)
+
+
 def pcm(texts: list[str]) -> bytes:
     return b"".join(to_pcm(said(text)).tobytes() for text in texts)
 
@@ -236,9 +240,10 @@ def test_a_beginning_leaves_before_the_rest_of_its_sentence_is_made(starter):
 
 def test_while_others_wait_pieces_are_made_whole(starter, singer):
     """To begin is a little more work, and the first sound is then a matter of the queue."""
-    go = threading.Event()
+    busy, go = threading.Event(), threading.Event()
 
     def sing(text: str) -> Iterator[Stretch]:
+        busy.set()
         assert go.wait(WAIT_S)
         yield from starter.sung(text)
 
@@ -248,8 +253,10 @@ def test_while_others_wait_pieces_are_made_whole(starter, singer):
     async def main() -> None:
         with serving(starter, threads=1) as service:
             others = [service.workers.submit(Ticket(), PieceJob(TEXT, utterance())) for _ in "ab"]
+            assert await in_thread(lambda: busy.wait(WAIT_S))
+            queued_s = service.workers.queued_s
             stream = asyncio.ensure_future(everything(service.speak(utterance())))
-            await asyncio.sleep(0.05)
+            await in_thread(lambda: wait_until(lambda: service.workers.queued_s > queued_s))
             go.set()
             await stream
             assert starter.begun == []
@@ -558,28 +565,72 @@ def service_of(singer: Singer, **options: Any) -> SpeechService:
     return SpeechService(singer, workers, ThreadPoolExecutor(1), **options)
 
 
+def texts(service: SpeechService, text: str, voice: Voice = JOE) -> list[str]:
+    return [piece.said for piece in service.pieces(Utterance(text, voice, 1.0, layout_of("pcm")))]
+
+
 def test_the_engine_is_given_the_text_as_it_is_said(singer) -> None:
-    utterance = Utterance("**Now** for $5.", JOE, 1.0, "pcm")
-    assert service_of(singer).pieces(utterance) == ["Now for 5 dollars."]
-    assert service_of(singer, normalize=False).pieces(utterance) == ["**Now** for $5."]
+    assert texts(service_of(singer), "**Now** for $5.") == ["Now for 5 dollars."]
+    assert texts(service_of(singer, normalize=False), "**Now** for $5.") == ["**Now** for $5."]
 
 
-def test_text_that_is_given_as_it_is_gets_no_comma_where_it_is_cut(singer) -> None:
-    utterance = Utterance("word " * 60, JOE, 1.0, "pcm")
-    assert service_of(singer).pieces(utterance)[0].endswith("word,")
-    literal = service_of(singer, normalize=False).pieces(utterance)
-    assert " ".join(literal) == utterance.text.strip()
+WORDS = " ".join(["word"] * 60)
+
+
+def test_text_that_is_given_as_it_is_gets_no_comma_where_it_is_cut(workers, singer) -> None:
+    def asked(*, normalize: bool) -> list[str]:
+        singer.said.clear()
+        with ThreadPoolExecutor(4) as threads:
+            service = SpeechService(singer, workers, threads, normalize=normalize)
+            run(everything(service.speak(Utterance(WORDS, JOE, 1.0, layout_of("pcm")))))
+        return [text for text, _, _ in singer.said]
+
+    assert len([text for text in asked(normalize=True) if text.endswith("word,")]) > 1
+    assert {word for text in asked(normalize=False) for word in text.split()} == {"word"}
+
+
+@pytest.mark.parametrize("normalize", [True, False])
+@pytest.mark.parametrize(
+    ("text", "pause"),
+    [
+        (WORDS, "clause"),
+        (
+            "It was a long and quiet evening by the grey sea – nobody was there to say a word.",
+            "clause",
+        ),
+        (
+            "It was a long and quiet evening by the grey sea. Nobody was there to say a word.",
+            "sentence",
+        ),
+        (
+            "it was a long and quiet evening by the grey sea. nobody was there to say a word.",
+            "sentence",
+        ),
+    ],
+    ids=["no mark", "a dash", "a stop", "a stop among small letters"],
+)
+def test_behind_a_piece_is_the_pause_of_what_it_ends(
+    workers, singer, text, pause, normalize
+) -> None:
+    """Whatever the engine says, to which each text that it gets is one of its own."""
+    with ThreadPoolExecutor(4) as threads:
+        service = SpeechService(singer, workers, threads, normalize=normalize)
+        first, *_, last = run(
+            everything(service.speak(Utterance(text, JOE, 1.0, layout_of("pcm"))))
+        )[:-1]
+    inside_s = 2 * PAUSES_S["sentence"]  # between the three stretches of a piece
+    assert first.seconds == pytest.approx(0.1 + inside_s + PAUSES_S[pause], abs=0.001)
+    assert last.seconds == pytest.approx(0.1 + 3 * PAUSES_S["sentence"], abs=0.001)
 
 
 def test_a_voice_of_another_language_says_no_english_words(singer) -> None:
-    utterance = Utterance("**Cela** coûte $5.", Voice("siwis", "Siwis", "fr-FR"), 1.0, "pcm")
-    assert service_of(singer).pieces(utterance) == ["Cela coûte $5."]
+    siwis = Voice("siwis", "Siwis", "fr-FR")
+    assert texts(service_of(singer), "**Cela** coûte $5.", siwis) == ["Cela coûte $5."]
 
 
 def test_the_first_piece_is_as_long_as_the_engine_asks_for(singer) -> None:
-    utterance = Utterance(" ".join(["word"] * 100), JOE, 1.0, "pcm")
     for first_chars in (20, 80):
-        first, second, *_ = service_of(singer, first_chars=first_chars).pieces(utterance)
+        first, second, *_ = texts(service_of(singer, first_chars=first_chars), WORDS)
         assert first_chars / 2 <= len(first) <= 1.5 * first_chars
         assert len(second) > len(first)
         assert first.endswith("word,")  # the voice does not fall inside a sentence

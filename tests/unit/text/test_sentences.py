@@ -220,14 +220,38 @@ def test_without_marks_pieces_grow_no_faster_than_with_them(text: str, first_cha
         said += len(piece) + 1
 
 
-def test_only_what_is_cut_inside_a_sentence_goes_on() -> None:
+def test_what_is_cut_where_no_mark_is_is_said_with_a_comma() -> None:
     text = f"It was late. {UNBROKEN}, as they say.\nThe end"
     found = list(cuts(text))
-    assert [piece.said for piece in found if not piece.goes_on] == [
+    assert [piece.said for piece in found if piece.marked] == [
         piece.text for piece in found if piece.text[-1] in ".,d" and piece.text[-2:] != "nd"
     ] + ["The end"]
-    assert all(piece.said == f"{piece.text}," for piece in found if piece.goes_on)
-    assert any(piece.goes_on for piece in found)
+    assert all(piece.said == f"{piece.text}," for piece in found if not piece.marked)
+    assert not all(piece.marked for piece in found)
+
+
+@pytest.mark.parametrize(
+    ("between", "goes_on"),
+    [
+        (" ", True),
+        (", ", True),
+        (" – ", True),
+        ("; ", True),
+        (". ", False),
+        ("?” ", False),
+        ("\n\n", False),
+    ],
+)
+def test_a_sentence_goes_on_behind_a_piece_that_no_stop_ends(between: str, goes_on: bool) -> None:
+    half = "they walked along the river until it was too dark to see"
+    first, *_, last = cuts(f"{half}{between}{half}")
+    assert (first.goes_on, last.goes_on) == (goes_on, False)
+
+
+def test_a_piece_tells_where_it_stands() -> None:
+    text = f"  Now. {UNBROKEN}, as they say.\n\nThe end  "
+    for piece in cuts(text):
+        assert text[piece.start :].startswith(piece.text)
 
 
 def test_later_pieces_grow_and_hold_whole_sentences() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from myna.text.subtitles import LONGEST_CUE, subtitles, word_entry
 from myna.text.transcript import Word
+from myna.text.written import SpokenWord
 
 
 def words(text: str) -> list[Word]:
@@ -36,9 +37,11 @@ def test_nothing_said_is_an_empty_file() -> None:
     assert subtitles([], "vtt") == "WEBVTT\n\n"
 
 
-def test_a_word_keeps_its_marks() -> None:
-    assert word_entry(Word(" “Hi!”", 0.12345, 0.5, 1.0)) == {
-        "word": "“Hi!”",
+def test_a_word_keeps_its_marks_and_tells_what_was_written() -> None:
+    assert word_entry(SpokenWord(" dollars,”", 0.12345, 0.5, 1.0, "$5,”", 12)) == {
+        "word": "dollars,”",
         "start": 0.123,
         "end": 0.5,
+        "written": "$5,”",
+        "offset": 12,
     }

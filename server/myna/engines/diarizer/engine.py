@@ -7,7 +7,7 @@ from threading import Lock
 
 import numpy as np
 
-from myna.engines.contract import SAMPLE_RATE_HZ, Samples, SpeakerOptions, Voiceprint, Window
+from myna.engines.contract import SAMPLE_RATE_HZ, KnownVoice, Samples, SpeakerOptions, Window
 from myna.engines.diarizer.following import Live, Whole
 from myna.engines.diarizer.frames import STEP_SAMPLES, WINDOW_SAMPLES
 from myna.engines.diarizer.hearing import HeardWindow, hear
@@ -35,7 +35,7 @@ class SpeakerDiarizer:
         """Listen to one window, about 0.15 s of work where people talk all the time."""
         return hear(window.samples, *self._loaded())
 
-    def voiceprint(self, samples: Samples) -> Voiceprint | None:
+    def voice(self, samples: Samples) -> KnownVoice | None:
         """The voice of whoever speaks most in at most 10 s; None where nobody does."""
         heard = self.hear(Window(samples[:WINDOW_SAMPLES], 0.0))
         weights = [one.chunk.clean_s for one in heard.chunks if one.print is not None]
@@ -43,7 +43,7 @@ class SpeakerDiarizer:
         if not prints:
             return None
         total = np.average(np.stack(prints), axis=0, weights=np.maximum(weights, 0.1))
-        return np.asarray(total / np.linalg.norm(total), np.float32)
+        return KnownVoice(np.asarray(total / np.linalg.norm(total), np.float32), heard.narrow)
 
     def follow(self, options: SpeakerOptions) -> Live | Whole:
         """Begin with a recording."""

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from myna.engines.contract import SAMPLE_RATE_HZ, SpeakerOptions, Voiceprint
-from myna.engines.diarizer.clustering import SAME, Prints, cluster, nearest, recognised
+from myna.engines.diarizer.clustering import SAME, Prints, cluster, nearest, needed, recognised
 from myna.engines.diarizer.frames import STEP_FRAMES, STEP_SAMPLES, WINDOW_FRAMES, seconds
 from myna.engines.diarizer.hearing import HeardWindow
 from myna.engines.diarizer.turns import joined, turns_in
@@ -138,7 +138,9 @@ class Speakers:
 
     def __init__(self, options: SpeakerOptions) -> None:
         self._options = options
-        self._sums: list[Voiceprint] = [one * np.float32(_REFERENCE_S) for one in options.known]
+        self._sums: list[Voiceprint] = [
+            one.print * np.float32(_REFERENCE_S) for one in options.known
+        ]
         self._met: set[int] = set()
 
     def meet(self, windows: Sequence[HeardWindow]) -> list[Labels]:
@@ -149,7 +151,8 @@ class Speakers:
         prints = np.stack([one.print for one in chunks if one.print is not None])
         clean_s = np.array([one.chunk.clean_s for one in chunks])
         centroids = cluster(prints, clean_s, self._options)
-        numbers = self._numbers(centroids)
+        told = [window.narrow for window in windows if window.chunks]
+        numbers = self._numbers(centroids, narrow=2 * sum(told) > len(told))
         nearest_to = nearest(prints, centroids)
         for place, number in enumerate(numbers):
             weight = np.float32(clean_s[nearest_to == place].sum())
@@ -164,9 +167,9 @@ class Speakers:
             for window in windows
         ]
 
-    def _numbers(self, centroids: Prints) -> list[int]:
+    def _numbers(self, centroids: Prints, *, narrow: bool) -> list[int]:
         """The number of each speaker: a known one's place, or the next behind all others."""
-        matches = recognised(centroids, self._options.known)
+        matches = recognised(centroids, self._options.known, narrow=narrow)
         numbers: list[int] = []
         for place in range(len(centroids)):
             if place not in matches:
@@ -186,11 +189,13 @@ class Speakers:
         for place in sorted(range(len(starts)), key=starts.__getitem__):
             one = window.chunks[place]
             if one.print is not None:
-                found[place] = self._label(one.print, one.chunk.clean_s)
+                found[place] = self._label(one.print, one.chunk.clean_s, narrow=window.narrow)
         return found
 
-    def _label(self, print_: Voiceprint, clean_s: float) -> int:
+    def _label(self, print_: Voiceprint, clean_s: float, *, narrow: bool) -> int:
         speaker, alike = self._nearest(print_, range(len(self._sums)))
+        if self._is_stranger(speaker, alike, narrow=narrow):
+            speaker, alike = self._nearest(print_, sorted(self._met))
         full = self._options.most is not None and len(self._met) >= self._options.most
         if alike >= SAME and (speaker in self._met or not full):
             self._sums[speaker] += print_ * np.float32(clean_s)
@@ -202,6 +207,12 @@ class Speakers:
         if speaker >= 0:
             self._met.add(speaker)
         return speaker
+
+    def _is_stranger(self, speaker: int, alike: float, *, narrow: bool) -> bool:
+        """Whether it is a known speaker who has not been met, and this is not like them enough."""
+        known = self._options.known
+        unmet = 0 <= speaker < len(known) and speaker not in self._met
+        return unmet and alike < needed(known[speaker], narrow=narrow)
 
     def _nearest(self, print_: Voiceprint, among: Sequence[int]) -> tuple[int, float]:
         """The speaker most alike, -1 where there is none to choose from."""

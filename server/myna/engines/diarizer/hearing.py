@@ -6,11 +6,16 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from myna.engines.contract import Samples, Voiceprint
+from myna.engines.contract import SAMPLE_RATE_HZ, Samples, Voiceprint
 from myna.engines.diarizer.chunks import Chunk, chunks
 from myna.engines.diarizer.frames import FRAME_SAMPLES, sample
 from myna.engines.diarizer.segmentation import Activity, Segmenter
 from myna.engines.diarizer.voiceprints import VoiceEncoder
+
+_BAND_HZ = (300, 4200)
+"""Where a telephone's band begins, and where it and a resampler's slope have ended."""
+_ABOVE = 10**-3.6
+"""Power above it over all power, below which nothing is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +33,8 @@ class HeardWindow:
 
     activity: Activity
     chunks: tuple[HeardChunk, ...]
+    narrow: bool = False
+    """Whether it sounds like a telephone."""
 
 
 def hear(samples: Samples, segmenter: Segmenter, encoder: VoiceEncoder) -> HeardWindow:
@@ -36,7 +43,18 @@ def hear(samples: Samples, segmenter: Segmenter, encoder: VoiceEncoder) -> Heard
     heard = tuple(
         HeardChunk(chunk, encoder.voiceprint(_sound(samples, chunk))) for chunk in chunks(activity)
     )
-    return HeardWindow(activity, heard)
+    return HeardWindow(activity, heard, narrow=is_narrow(samples))
+
+
+def is_narrow(samples: Samples) -> bool:
+    """Whether there is next to nothing above what a telephone lets through. Resampled telephone
+    speech has -39 dB there or less, speech of the full band -34 dB or more."""
+    if not len(samples):
+        return False
+    power = np.abs(np.fft.rfft(samples)) ** 2
+    from_hz = len(power) / (SAMPLE_RATE_HZ / 2)
+    voice, above = (float(power[round(hz * from_hz) :].sum()) for hz in _BAND_HZ)
+    return above < _ABOVE * voice
 
 
 def _sound(samples: Samples, chunk: Chunk) -> Samples:

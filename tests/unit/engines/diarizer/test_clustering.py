@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from myna.engines.contract import SpeakerOptions
+from myna.engines.contract import KnownVoice, SpeakerOptions
 from myna.engines.diarizer.clustering import cluster, nearest, recognised
 
 ANYBODY = SpeakerOptions()
@@ -91,14 +91,28 @@ def test_a_count_beyond_the_chunks_is_no_fault():
 
 def test_known_speakers_are_recognised_one_to_one():
     centroids = np.stack([voice(3), voice(1), voice(2)])
-    assert recognised(centroids, (chunk(1, 5), chunk(9, 6))) == {1: 0}
+    assert recognised(
+        centroids, [KnownVoice(chunk(1, 5)), KnownVoice(chunk(9, 6))], narrow=False
+    ) == {1: 0}
 
 
 def test_one_reference_is_the_best_of_two_that_are_like_it():
     centroids = np.stack([chunk(1, 7, 1.0), chunk(1, 8, 0.2)])
-    assert recognised(centroids, (voice(1),)) == {1: 0}
+    assert recognised(centroids, [KnownVoice(voice(1))], narrow=False) == {1: 0}
 
 
 def test_strangers_stay_strangers():
-    assert recognised(voice(1)[np.newaxis], (voice(2),)) == {}
-    assert recognised(voice(1)[np.newaxis], ()) == {}
+    assert recognised(voice(1)[np.newaxis], [KnownVoice(voice(2))], narrow=False) == {}
+    assert recognised(voice(1)[np.newaxis], (), narrow=False) == {}
+
+
+@pytest.mark.parametrize(
+    ("narrow", "known_narrow", "found"),
+    [(False, False, {0: 0}), (True, False, {0: 0}), (False, True, {0: 0}), (True, True, {})],
+)
+def test_two_telephones_make_strangers_alike(narrow, known_narrow, found):
+    """So more likeness is asked for where both recordings came by one."""
+    one, other = np.eye(2, 192, dtype=np.float32)
+    alike = np.float32(0.45) * one + np.sqrt(np.float32(1 - 0.45**2)) * other
+    known = [KnownVoice(one, narrow=known_narrow)]
+    assert recognised(alike[np.newaxis], known, narrow=narrow) == found

@@ -7,7 +7,7 @@ import itertools
 import numpy as np
 import pytest
 
-from myna.engines.contract import SpeakerFollowing, SpeakerOptions
+from myna.engines.contract import KnownVoice, SpeakerFollowing, SpeakerOptions
 from myna.engines.diarizer.chunks import chunks
 from myna.engines.diarizer.following import Live, Whole
 from myna.engines.diarizer.frames import FRAME_S, STEP_FRAMES, WINDOW_FRAMES, seconds
@@ -25,7 +25,9 @@ def voice(who: int, noise: int) -> np.ndarray:
     return (found / np.linalg.norm(found)).astype(np.float32)
 
 
-def heard(talk: list[tuple[float, float, int]], length_s: float) -> list[HeardWindow]:
+def heard(
+    talk: list[tuple[float, float, int]], length_s: float, *, narrow: bool = False
+) -> list[HeardWindow]:
     """The windows of a recording in which `talk` says who speaks from when to when; the local
     speakers of every window are numbered anew."""
     seeds = itertools.count()
@@ -45,7 +47,7 @@ def heard(talk: list[tuple[float, float, int]], length_s: float) -> list[HeardWi
             HeardChunk(one, voice(owners[_column(activity, one.active)], next(seeds)))
             for one in chunks(activity)
         ]
-        windows.append(HeardWindow(activity, tuple(found)))
+        windows.append(HeardWindow(activity, tuple(found), narrow))
     return windows
 
 
@@ -119,12 +121,24 @@ def test_somebody_new_behind_the_first_minute_becomes_a_speaker():
 
 @pytest.mark.parametrize("live", [False, True])
 def test_known_speakers_have_the_first_numbers_and_only_if_they_speak(live):
-    known = tuple(voice(who, 900 + who) for who in (9, 6))
+    known = tuple(KnownVoice(voice(who, 900 + who)) for who in (9, 6))
     options = SpeakerOptions(known=known, live=live)
     turns = followed(Live(options) if live else Whole(options), heard(TALK, 34.0))
     numbers = [turn.speaker for turn in turns]
     assert numbers[1] == numbers[3] == 1
     assert min(numbers[0], numbers[4]) >= 2
+
+
+@pytest.mark.parametrize(("narrow", "last"), [(False, 0), (True, 2)])
+def test_a_known_speaker_has_to_be_more_alike_where_all_came_by_telephone(narrow, last):
+    """Who is 0.45 like the reference, and comes behind the first minute."""
+    own, other = (np.random.default_rng(seed).normal(0, 1, 192) for seed in (6, 77))
+    print_ = 0.55 * own / np.linalg.norm(own) + 0.84 * other / np.linalg.norm(other)
+    print_ = (print_ / np.linalg.norm(print_)).astype(np.float32)
+    options = SpeakerOptions(known=(KnownVoice(print_, narrow),), live=True)
+    talk = [(1.0, 60.0, 5), (70.0, 80.0, 6)]
+    turns = followed(Live(options), heard(talk, 81.0, narrow=narrow))
+    assert [turn.speaker for turn in turns] == [1, last]
 
 
 @pytest.mark.parametrize("live", [False, True])
