@@ -88,5 +88,7 @@ def narrowed(settings: Settings, plan: ModelPlan, task: Task) -> Settings:
 def _named(names: Sequence[str], own: Sequence[PlannedModel]) -> tuple[str, ...]:
     wanted = {*names}
     return tuple(
-        model.id for model in own if "all" in wanted or wanted & {model.id, *model.aliases}
+        model.id
+        for model in own
+        if wanted & {model.id, *model.aliases} or ("all" in wanted and model.named)
     )
