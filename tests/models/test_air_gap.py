@@ -45,11 +45,10 @@ def test_a_bundle_is_all_that_a_machine_without_a_network_needs(tmp_path, steady
     said = myna("unbundle", str(bundle), *there, "--offline")
     assert all(model in said for model in MODELS)
     bundle.unlink()
-    for about in (steady_weights / MODELS[1]).glob("*.json"):  # so that it is heard by no chance
-        shutil.copy(about, tmp_path / "weights" / MODELS[1])
-
     checked = myna("pull", *MODELS, "--verify", *there, "--offline")
     assert all(f"{model}: {tmp_path / 'weights' / model}" in checked for model in MODELS)
+    for about in (steady_weights / MODELS[1]).glob("*.json"):  # so that it is heard by no chance
+        shutil.copy(about, tmp_path / "weights" / MODELS[1])
     for voice in MODELS[1:3]:
         offline = (*there, "--offline", "--stt", MODELS[0], "--tts", voice)
         myna("speak", "The birds sing in the garden.", "--output", str(wav), *offline)
