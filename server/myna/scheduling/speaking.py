@@ -114,9 +114,8 @@ class SpeechService:
         spoken_s = 0.0
         try:
             said, texts = await self._call(lambda: self._script(utterance))
-            line.wait(
-                [self._job(text, utterance, record) for text in texts], soon=self._soon(voice)
-            )
+            soon = self._soon(voice, pieces=len(texts))
+            line.wait([self._job(text, utterance, record) for text in texts], soon=soon)
             told = await self._call(lambda: _Told(utterance, said, texts))
             while (made := await line.take()) is not None:
                 begun_s = time.perf_counter()
@@ -136,12 +135,14 @@ class SpeechService:
             await line.leave()
             await self._call(coder.close)
 
-    def _soon(self, voice: VoiceLoudness) -> bool:
-        """Whether the first piece should start before it is made to its end. Not while others wait,
-        as that is a little slower for all; nor by an engine that would not have the rest in time;
-        nor if it is not known how loud it will be."""
+    def _soon(self, voice: VoiceLoudness, *, pieces: int) -> bool:
+        """Whether the first piece should start before it is made to its end. A text of one piece
+        should not while others wait, as that is a little more work for all of it; nor any by an
+        engine that would not have the rest in time, or if it is not known how loud it will be."""
         speed = self.workers.speed
-        if self.workers.queued_s or (speed is not None and speed < _FAST):
+        if speed is not None and speed < _FAST:
+            return False
+        if pieces == 1 and self.workers.queued_s:
             return False
         return self._loudness_lufs is None or voice.lufs is not None
 
