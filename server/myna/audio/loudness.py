@@ -111,8 +111,9 @@ def true_peak(samples: Samples) -> float:
     scale; else that of the samples. Linear. For sound whose loud parts are well below half its
     rate, as a voice's are: 4 points to a sample, as BS.1770-4's Annex 2, looked at near loud ones.
     """
-    peak = float(np.abs(samples).max(initial=0.0))
-    near = np.flatnonzero(np.abs(samples) > _SAFE)
+    magnitudes = np.abs(samples)
+    peak = float(magnitudes.max(initial=0.0))
+    near = np.flatnonzero(magnitudes > _SAFE)
     if not len(near):
         return peak
     around = np.pad(samples, _TAPS)

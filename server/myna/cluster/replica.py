@@ -17,7 +17,6 @@ from myna.cluster.scaling import BUSY, QUEUED
 from myna.cluster.tasks import Task, narrowed
 from myna.machine import keep_freed_memory
 from myna.planning import plan
-from myna.scheduling.residents import Residents
 from myna.settings import Settings
 from myna.telemetry.access import Telemetry
 from myna.telemetry.logs import configure_logging
@@ -80,8 +79,8 @@ class Replica:
         residents = self._context.residents
         if residents is None:
             return {QUEUED: 0.0, BUSY: 0.0}
-        shelf = residents.stt if self.task == "stt" else residents.tts
-        return {QUEUED: _queued_s(residents), BUSY: float(shelf.admission.requests > 0)}
+        admission = (residents.stt if self.task == "stt" else residents.tts).admission
+        return {QUEUED: admission.queued_s, BUSY: float(admission.requests > 0)}
 
     async def metrics(self) -> tuple[str, str]:
         """The replica's name, and what it tells Prometheus."""
@@ -95,8 +94,3 @@ class Replica:
 
     def _fail(self, error: Exception) -> None:
         self._failure = error
-
-
-def _queued_s(residents: Residents) -> float:
-    held = [resident.held for resident in residents.all]
-    return sum(one.service.workers.queued_s for one in held if one is not None)

@@ -7,7 +7,6 @@ attributes that are an integer, a float, a text or a list of integers.
 
 from __future__ import annotations
 
-import struct
 from collections.abc import Sequence
 from typing import Any
 
@@ -15,15 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from myna import protobuf
+from myna.onnx_messages import FLOAT, INT64, Attribute, attribute, float_value
 
 IR_VERSION, OPSET = 8, 17
-
-_FLOAT, _INT64 = 1, 7
-"""TensorProto.DataType"""
-_ATTRIBUTE_FLOAT, _ATTRIBUTE_INT, _ATTRIBUTE_STRING, _ATTRIBUTE_INTS = 1, 2, 3, 7
-"""AttributeProto.AttributeType"""
-
-Attribute = float | int | str | Sequence[int]
 
 
 class Graph:
@@ -38,14 +31,14 @@ class Graph:
 
     def input(self, name: str, shape: Sequence[int | str]) -> str:
         """A float input; a dimension that varies has a name instead of a size."""
-        self._inputs.append(_value(name, shape))
+        self._inputs.append(float_value(name, shape))
         return name
 
     def constant(self, numbers: NDArray[Any]) -> str:
         """A float32 or int64 tensor."""
         name = f"constant_{len(self._constants)}"
-        kind = _INT64 if numbers.dtype == np.int64 else _FLOAT
-        raw = np.ascontiguousarray(numbers, "<i8" if kind == _INT64 else "<f4").tobytes()
+        kind = INT64 if numbers.dtype == np.int64 else FLOAT
+        raw = np.ascontiguousarray(numbers, "<i8" if kind == INT64 else "<f4").tobytes()
         dims = b"".join(protobuf.integer(1, size) for size in numbers.shape)
         tensor = dims + protobuf.integer(2, kind) + protobuf.text(8, name) + protobuf.data(9, raw)
         self._constants.append(tensor)
@@ -65,7 +58,7 @@ class Graph:
         )
         written += protobuf.text(4, operator)
         for key, value in attributes.items():
-            written += protobuf.data(5, _attribute(key, value))
+            written += protobuf.data(5, attribute(key, value))
         self._nodes.append(written)
         return name
 
@@ -78,7 +71,7 @@ class Graph:
             + protobuf.text(4, "Identity")
         )
         self._nodes.append(node)
-        self._outputs.append(_value(name, shape))
+        self._outputs.append(float_value(name, shape))
 
     def serialised(self) -> bytes:
         """The file's bytes: a ModelProto."""
@@ -95,37 +88,3 @@ class Graph:
             + protobuf.data(7, graph)
             + opset
         )
-
-
-def _value(name: str, shape: Sequence[int | str]) -> bytes:
-    """ValueInfoProto of a float tensor."""
-    dims = [
-        protobuf.text(2, size) if isinstance(size, str) else protobuf.integer(1, size)
-        for size in shape
-    ]
-    tensor = protobuf.integer(1, _FLOAT) + protobuf.data(2, protobuf.each(1, dims))
-    return protobuf.text(1, name) + protobuf.data(2, protobuf.data(1, tensor))
-
-
-def _attribute(key: str, value: Attribute) -> bytes:
-    """AttributeProto."""
-    if isinstance(value, str):
-        return (
-            protobuf.text(1, key)
-            + protobuf.data(4, value.encode())
-            + protobuf.integer(20, _ATTRIBUTE_STRING)
-        )
-    if isinstance(value, int):
-        return (
-            protobuf.text(1, key)
-            + protobuf.integer(3, value)
-            + protobuf.integer(20, _ATTRIBUTE_INT)
-        )
-    if isinstance(value, float):
-        number = protobuf.four_bytes(2, struct.pack("<f", value))
-        return protobuf.text(1, key) + number + protobuf.integer(20, _ATTRIBUTE_FLOAT)
-    return (
-        protobuf.text(1, key)
-        + b"".join(protobuf.integer(8, one) for one in value)
-        + protobuf.integer(20, _ATTRIBUTE_INTS)
-    )

@@ -10,13 +10,12 @@ from dataclasses import dataclass, replace
 from math import prod
 
 from myna import protobuf
+from myna.onnx_messages import attribute, float_value
 
 _GRAPH = 7
 """ModelProto"""
 _NODE, _NAME, _INITIALIZER, _INPUT, _OUTPUT, _SPARSE = 1, 2, 5, 11, 12, 15
 """GraphProto"""
-_FLOAT = 1
-"""TensorProto.DataType"""
 
 _CONVOLUTIONS = ("Conv", "ConvTranspose")
 _ELEMENTWISE = ("Add", "Sub", "Mul", "Div", "LeakyRelu", "Relu", "Tanh", "Sigmoid")
@@ -45,7 +44,7 @@ class Node:
     def written(self) -> bytes:
         """NodeProto."""
         edges = _texts(1, self.inputs) + _texts(2, self.outputs)
-        lists = [_integer_list(name, values) for name, values in self.attributes.items()]
+        lists = [attribute(name, values) for name, values in self.attributes.items()]
         return edges + self.rest + protobuf.each(5, lists)
 
 
@@ -101,7 +100,7 @@ class Network:
         return Network(
             tuple(reversed(nodes)),
             {name: tensor for name, tensor in self.tensors.items() if name in wanted},
-            own | {name: _float_input(name, axes) for name, axes in inputs.items()},
+            own | {name: float_value(name, _sizes(name, axes)) for name, axes in inputs.items()},
             tuple(outputs),
             self.about,
         )
@@ -226,17 +225,9 @@ def _tensor(message: memoryview) -> tuple[str, Tensor]:
     return name, Tensor(tuple(shape), b"".join(rest))
 
 
-def _integer_list(name: str, values: Iterable[int]) -> bytes:
-    """AttributeProto of type INTS."""
-    numbers = b"".join(protobuf.integer(8, value) for value in values)
-    return protobuf.text(1, name) + numbers + protobuf.integer(20, 7)
-
-
-def _float_input(name: str, axes: int) -> bytes:
-    """ValueInfoProto of a float tensor of any size."""
-    sizes = protobuf.each(1, (protobuf.text(2, f"{name}_{axis}") for axis in range(axes)))
-    kind = protobuf.integer(1, _FLOAT) + protobuf.data(2, sizes)
-    return protobuf.text(1, name) + protobuf.data(2, protobuf.data(1, kind))
+def _sizes(name: str, axes: int) -> list[str]:
+    """The shape of a tensor of any size."""
+    return [f"{name}_{axis}" for axis in range(axes)]
 
 
 def _name(message: memoryview) -> str:

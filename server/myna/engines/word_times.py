@@ -85,6 +85,16 @@ class WordTimes:
                 self._texts[last] += text
 
 
+def words_in(
+    times: WordTimes | None, run: Sequence[str], said: Said, tempo: float
+) -> tuple[Word, ...]:
+    """The words that begin in a run that was then played at `tempo`; none where they are not asked
+    for, or the network does not tell."""
+    if times is None or said.bounds_s is None:
+        return ()
+    return times.take(run, said.bounds_s / tempo)
+
+
 def words_of(text: str) -> list[str]:
     """The words of a text, each with the white space before it; together they are the text, but for
     white space at its end."""

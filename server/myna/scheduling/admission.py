@@ -37,13 +37,18 @@ class Admission:
         self.admitted = 0
         """All that have ever been."""
 
+    @property
+    def queued_s(self) -> float:
+        """Audio-seconds that wait."""
+        return self._queued_s()
+
     def admit(self) -> Admitted:
         """A place for one request, to be left when it is answered.
 
         Raises:
             Overloaded: there is none; it says in how many seconds a tenth of the queue is done.
         """
-        queued_s = self._queued_s()
+        queued_s = self.queued_s
         if self.requests >= self._most_requests or queued_s >= self._most_queued_s:
             raise Overloaded(
                 "The server is at its limit; send the request again later.",

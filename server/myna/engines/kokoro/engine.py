@@ -33,7 +33,7 @@ from myna.engines.kokoro.voices import (
     styles_of,
     voices_in,
 )
-from myna.engines.word_times import Said, WordTimes
+from myna.engines.word_times import Said, WordTimes, words_in
 from myna.errors import BadRequest, EngineFailure, MynaError
 
 MOST_PHONEMES = 510
@@ -164,11 +164,7 @@ class KokoroSynthesizer:
             for number, run in enumerate(parts, start=1):
                 said = model.speak(run, self._style(voice, len(run)), natural)
                 made = hastened(said.samples, model.sample_rate_hz, tempo)
-                found = (
-                    times.take(run, said.bounds_s / tempo)
-                    if times and said.bounds_s is not None
-                    else ()
-                )
+                found = words_in(times, run, said, tempo)
                 yield Stretch(np.clip(made, -1, 1), _ending(run, last=number == len(parts)), found)
         except MynaError:
             raise

@@ -18,7 +18,7 @@ from myna.engines.espeak_text import reading
 from myna.engines.piper.model import Model, PiperModel
 from myna.engines.piper.vocoder import load_vocoder
 from myna.engines.piper.voices import voice_file, voices_of
-from myna.engines.word_times import WordTimes
+from myna.engines.word_times import WordTimes, words_in
 from myna.errors import EngineFailure
 
 MOST_PHONEMES = 200
@@ -120,11 +120,7 @@ class PiperSynthesizer:
                         continue
                     said = model.speak(run, voice.speaker, factor)
                     made = hastened(said.samples, model.sample_rate_hz, tempo)
-                    found = (
-                        times.take(run, said.bounds_s / tempo)
-                        if times and said.bounds_s is not None
-                        else ()
-                    )
+                    found = words_in(times, run, said, tempo)
                     yield Stretch(np.clip(made, -1, 1), ending, found)
         except Exception as error:
             raise EngineFailure(f"the voice {self.name} failed on a text: {error}") from error

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from myna.conversion.graph import Graph
-from myna.engines.onnx_graph import UnfitError
+from myna.engines.onnx_graph import Network, UnfitError
 from myna.engines.piper.halves import halved
 from myna.engines.piper.vocoder import EARLY_FRAMES, SplitVocoder, WholeVocoder, load_vocoder
 from myna.protobuf import text
@@ -50,10 +51,6 @@ def network(*, spoken_by: bool = False) -> bytes:
 
 def _renamed(file: bytes, node: str, name: str) -> bytes:
     """The same with another name for a node, by way of `Network`: names are its third field."""
-    from dataclasses import replace
-
-    from myna.engines.onnx_graph import Network
-
     read = Network.read(file)
     nodes = [
         replace(one, name=name, rest=one.rest.replace(text(3, node), text(3, name)))
