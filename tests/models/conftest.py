@@ -18,7 +18,7 @@ import pytest
 from myna.audio.codecs import SPEECH_RATE_HZ, layout_of
 from myna.audio.encode import encoder
 from myna.audio.windows import Cutting
-from myna.engines.contract import DecodingOptions
+from myna.engines.contract.transcriber import DecodingOptions
 from myna.loading import Loader
 from myna.planning import plan
 from myna.scheduling.pieces import Utterance

@@ -17,7 +17,8 @@ from myna.audio.codecs import layout_of
 from myna.audio.encode import encoder
 from myna.audio.joints import joined
 from myna.audio.windows import Cutting
-from myna.engines.contract import OPENAI_VOICES, DecodingOptions, Voice
+from myna.engines.contract.transcriber import DecodingOptions
+from myna.engines.contract.voice import OPENAI_VOICES, Voice
 from myna.engines.kokoro import KokoroSynthesizer
 from myna.errors import BadRequest
 from myna.scheduling.pieces import Utterance

@@ -15,7 +15,8 @@ from myna.api.keeping import form_of, full, kept
 from myna.api.records import RecordKind
 from myna.api.responses import json_response, unless_gone
 from myna.api.voice_form import VoiceForm
-from myna.engines.contract import OPENAI_VOICES, Synthesizer, Voice
+from myna.engines.contract.synthesizer import Synthesizer
+from myna.engines.contract.voice import OPENAI_VOICES, Voice
 from myna.errors import BadRequest, NotImplementedHere
 from myna.scheduling.casting import Role, Speaker, role_of
 from myna.store.custom_voices import ConsentMissing, CustomVoice, CustomVoices, Full

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from myna.audio.decode import PcmStream
-from myna.engines.contract import SAMPLE_RATE_HZ, Samples, Window
+from myna.engines.contract.samples import SAMPLE_RATE_HZ, Samples, Window
 from myna.errors import AudioTooShort
 
 FRAME = 512

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from myna.audio import g711
 from myna.audio.resample import Resampler
 from myna.audio.windows import FRAME, SpeechProbabilities
-from myna.engines.contract import SAMPLE_RATE_HZ, Samples
+from myna.engines.contract.samples import SAMPLE_RATE_HZ, Samples
 from myna.errors import BadRequest
 
 AudioFormat = Literal["audio/pcm", "audio/pcmu", "audio/pcma"]

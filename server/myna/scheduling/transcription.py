@@ -14,14 +14,8 @@ from typing import Any, TypeVar
 
 from myna.audio.decode import Decoder, PcmStream
 from myna.audio.windows import Cutting, SpeechProbabilities, WindowStream
-from myna.engines.contract import (
-    SAMPLE_RATE_HZ,
-    DecodingOptions,
-    Transcriber,
-    Window,
-    WindowJob,
-    WindowResult,
-)
+from myna.engines.contract.samples import SAMPLE_RATE_HZ, Window
+from myna.engines.contract.transcriber import DecodingOptions, Transcriber, WindowJob, WindowResult
 from myna.errors import DeadlineExceeded
 from myna.scheduling.diarization import Hearing
 from myna.scheduling.queue import Ticket

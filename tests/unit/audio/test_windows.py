@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from myna.audio.windows import FRAME, Cutting, Loudness, Windower, WindowStream
-from myna.engines.contract import SAMPLE_RATE_HZ, Window
+from myna.engines.contract.samples import SAMPLE_RATE_HZ, Window
 from myna.errors import AudioTooShort, ClientGone
 
 FRAMES_PER_S = SAMPLE_RATE_HZ / FRAME
