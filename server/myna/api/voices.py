@@ -11,7 +11,8 @@ from starlette.responses import Response
 
 from myna.api import voice_form
 from myna.api.context import context
-from myna.api.keeping import form_of, full, kept
+from myna.api.keeping import full, kept
+from myna.api.kept_form import kept_form
 from myna.api.records import RecordKind
 from myna.api.responses import json_response, unless_gone
 from myna.api.voice_form import VoiceForm
@@ -100,7 +101,7 @@ def _entry(id_: str, name: str, role: Role) -> dict[str, Any]:
 async def create(request: Request) -> Response:
     """A form; see `voice_form`."""
     shared = context(request)
-    async with await form_of(request, shared) as form:
+    async with await kept_form(request, shared) as form:
         asked = voice_form.read(form)
         voice, file = await _made_by_one(request, asked)
         try:
