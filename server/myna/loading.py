@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from myna.api.names import FAST_TTS_NAMES, STT_NAMES, TTS_NAMES
+from myna.audio.activity import Loudness, SpeechProbabilities
 from myna.audio.decode import DecodeLimits, Decoder
-from myna.audio.windows import Loudness, SpeechProbabilities
 from myna.building import build_diarizer, build_synthesizer, build_transcriber
 from myna.engines.contract.synthesizer import Synthesizer
 from myna.engines.contract.transcriber import Transcriber, WindowJob, WindowResult

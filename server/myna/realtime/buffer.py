@@ -9,7 +9,7 @@ from typing import Literal
 
 import numpy as np
 
-from myna.audio.windows import FRAME
+from myna.audio.activity import FRAME
 from myna.engines.contract.samples import Samples
 from myna.realtime.configuration import Configuration
 from myna.realtime.ear import AudioFormat, Ear, Heard, seconds

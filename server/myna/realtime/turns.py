@@ -6,7 +6,8 @@ import math
 from dataclasses import dataclass
 from typing import Literal
 
-from myna.audio.windows import FRAME, Cutting
+from myna.audio.activity import FRAME
+from myna.audio.windows import Cutting
 from myna.engines.contract.samples import SAMPLE_RATE_HZ
 
 Change = Literal["started", "stopped", "idle"]

@@ -13,7 +13,8 @@ import numpy as np
 import pytest
 import soxr
 
-from myna.audio.windows import Cutting, Loudness
+from myna.audio.activity import Loudness
+from myna.audio.windows import Cutting
 from myna.engines.contract.diarizer import SpeakerOptions
 from myna.engines.contract.samples import SAMPLE_RATE_HZ, Window
 from myna.engines.contract.transcriber import DecodingOptions

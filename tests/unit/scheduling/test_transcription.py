@@ -13,7 +13,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from myna.audio.windows import FRAME, Cutting, Loudness
+from myna.audio.activity import FRAME, Loudness
+from myna.audio.windows import Cutting
 from myna.engines.contract.samples import SAMPLE_RATE_HZ
 from myna.engines.contract.transcriber import DecodingOptions, WindowJob, WindowResult
 from myna.errors import AudioTooShort, ClientGone, EngineFailure, UnsupportedAudio
