@@ -18,6 +18,8 @@ from myna.telemetry.record import RequestRecord
 OPEN_PATHS = frozenset({"/health", "/ready", "/audio/models", "/audio/voices"})
 """What needs no key when read: probes, and what Open WebUI asks for without one."""
 
+_HEADS = frozenset({"http.response.start", "websocket.http.response.start", "websocket.accept"})
+
 
 class Gate:
     """Asks for a key before anything of the request is read."""
@@ -48,7 +50,8 @@ class Gate:
             record.key, record.charge = name or "", account.charge
 
         async def limited(message: Message) -> None:
-            if message["type"] in {"http.response.start", "websocket.http.response.start"}:
+            if message["type"] in _HEADS:
+                message.setdefault("headers", [])
                 MutableHeaders(scope=message).update(account.headers())
             await send(message)
 

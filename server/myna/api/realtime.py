@@ -103,6 +103,7 @@ async def _serve(socket: WebSocket, shared: Context, session: Session) -> None:
         guessing=shared.sessions.guessing,
         caller=caller(socket),
         record=record(socket),
+        admit=account(socket).admit_audio,
     )
     try:
         ending = await connection.run(shared.settings.max_session_s or None)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
 from functools import partial
+from typing import Any
 
 from fastapi import APIRouter, Request
 from starlette.responses import Response
@@ -159,7 +160,7 @@ async def _hearing(
     if asked.speakers is None:
         return None
     return await speaker_form.begin(
-        asked.speakers, service, residents.diarizer("response_format"), bounds.caller
+        asked.speakers, service, residents.diarizer("response_format"), bounds
     )
 
 
@@ -202,20 +203,21 @@ async def _events(
     try:
         transcription = await start.finish(service, asked)
         if asked.format == "diarized_json":
-            said = _segments(transcription)
+            said = _segments(transcription, told)
         else:
-            said = _deltas(transcription, logprobs=asked.logprobs)
+            said = _deltas(transcription, told, logprobs=asked.logprobs)
         async for block in said:
             begun = True
             yield block
         transcript = transcription.transcript
-        yield event(
-            done_event(
+        yield _written(
+            told,
+            lambda: done_event(
                 transcript,
                 output_tokens=_output_tokens(service, transcript),
                 logprobs=asked.logprobs,
                 languages=asked.model in LISTS_LANGUAGES,
-            )
+            ),
         )
         yield DONE
     except MynaError as error:
@@ -228,7 +230,15 @@ async def _events(
         await form.close()
 
 
-async def _segments(transcription: Transcription | Ahead) -> AsyncIterator[bytes]:
+def _written(told: Record, shape: Callable[[], Mapping[str, Any]]) -> bytes:
+    """An event of a stream, and how long it took to write it."""
+    begun_s = time.perf_counter()
+    written = event(shape())
+    told.stage("encode-out", begun_s, time.perf_counter())
+    return written
+
+
+async def _segments(transcription: Transcription | Ahead, told: Record) -> AsyncIterator[bytes]:
     """What each speaker says, as it becomes final: its text, then all about it. Joined, the deltas
     are the text of `done`."""
     number = 0
@@ -238,11 +248,14 @@ async def _segments(transcription: Transcription | Ahead) -> AsyncIterator[bytes
                 continue
             number += 1
             text = segment.text.rstrip() if number > 1 else segment.text.strip()
-            yield event(delta_event(text, segment_id=speaker_segment_id(number)))
-            yield event(speaker_segment_shape(number, segment))
+            named = speaker_segment_id(number)
+            yield _written(told, partial(delta_event, text, segment_id=named))
+            yield _written(told, partial(speaker_segment_shape, number, segment))
 
 
-async def _deltas(transcription: Transcription | Ahead, *, logprobs: bool) -> AsyncIterator[bytes]:
+async def _deltas(
+    transcription: Transcription | Ahead, told: Record, *, logprobs: bool
+) -> AsyncIterator[bytes]:
     """The text as it becomes final; joined, the deltas are the text of `done`."""
     begun = False
     held = ""
@@ -255,7 +268,7 @@ async def _deltas(transcription: Transcription | Ahead, *, logprobs: bool) -> As
         text = text.rstrip()
         if text:
             tokens = [token for segment in progress.segments for token in segment.logprobs]
-            yield event(delta_event(text, tokens if logprobs else None))
+            yield _written(told, partial(delta_event, text, tokens if logprobs else None))
             begun = True
     if not begun:
         yield event(delta_event("", [] if logprobs else None))
