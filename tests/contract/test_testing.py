@@ -167,6 +167,13 @@ def test_transcripts_are_known_by_name_or_bytes_and_need_no_audio(myna, client, 
         transcribe(client, b"-", "other.mp3")
 
 
+@pytest.mark.parametrize("text", ["", " ", "a", "!", "♪", "(inaudible) …"])
+def test_a_script_may_be_short_or_say_that_nobody_speaks(myna, client, text):
+    myna.hear(text)
+    assert transcribe(client, b"-").text == text.strip()
+    assert transcribe(client, b"-", response_format="verbose_json").text == text.strip()
+
+
 def test_an_upload_that_was_begun_while_it_arrived_gets_its_script_too(myna, client):
     """Beyond the first megabytes a server begins to transcribe what is there."""
     said = speak(client, "Something else. " * 60, response_format="wav") + bytes(4_000_000)
