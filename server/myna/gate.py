@@ -8,7 +8,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from myna.accounts import Accounts
 from myna.api.rehearsal import CONTROL
-from myna.api.responses import failure
+from myna.api.responses import HEADS, failure
 from myna.auth import Keyring, sent_key
 from myna.errors import Unauthorized
 from myna.playground import is_page
@@ -17,8 +17,6 @@ from myna.telemetry.record import RequestRecord
 
 OPEN_PATHS = frozenset({"/health", "/ready", "/audio/models", "/audio/voices"})
 """What needs no key when read: probes, and what Open WebUI asks for without one."""
-
-_HEADS = frozenset({"http.response.start", "websocket.http.response.start", "websocket.accept"})
 
 
 class Gate:
@@ -50,7 +48,7 @@ class Gate:
             record.key, record.charge = name or "", account.charge
 
         async def limited(message: Message) -> None:
-            if message["type"] in _HEADS:
+            if message["type"] in HEADS:
                 message.setdefault("headers", [])
                 MutableHeaders(scope=message).update(account.headers())
             await send(message)
