@@ -11,11 +11,12 @@ from fastapi import APIRouter, Request
 from starlette.responses import Response
 
 from myna.api import speaker_form, transcription_form
-from myna.api.admission import admitted, leased, leaving, lent
+from myna.api.admission import admitted, leaving
 from myna.api.context import Context, caller, context, record
 from myna.api.forms import Form
 from myna.api.head_start import HeadStart
 from myna.api.json_form import read_json_form
+from myna.api.leases import Leases
 from myna.api.multipart import read_form
 from myna.api.names import LISTS_LANGUAGES, counts_duration
 from myna.api.responses import DONE, LiveStream, event, primed, unless_gone
@@ -93,7 +94,9 @@ async def translations(request: Request) -> Response:
 async def _answer(request: Request, task: Task) -> Response:
     shared = context(request)
     residents = shared.loaded()
+    leases = Leases[TranscriptionService](shared.lending())
     place = await admitted(request, residents.stt.admission, shared.settings.max_upload_bytes)
+    place.until_left(leases.end)
     form = None
     streaming = False
 
@@ -105,7 +108,7 @@ async def _answer(request: Request, task: Task) -> Response:
 
     def choose(form: Form) -> tuple[TranscriptionService, TranscriptionForm]:
         model, resident = named(form)
-        service = lent(request, resident, place)
+        service = leases.now(resident)
         return service, transcription_form.read(
             form,
             model=model,
@@ -122,7 +125,7 @@ async def _answer(request: Request, task: Task) -> Response:
         form = await _form(request, shared, start)
         if shared.rehearsal is not None:
             await shared.rehearsal.rewrite(form, shared.spool)
-        await leased(request, named(form)[1], place)
+        await unless_gone(request, leases.take(named(form)[1]))
         service, asked = choose(form)
         if asked.stream:
             source = leaving(_events(form, service, asked, start, told), place)
