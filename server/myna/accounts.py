@@ -70,13 +70,22 @@ class Account:
         Raises:
             RateLimited: there is none left of one or the other; it says when there will be.
         """
-        requests, audio = self._requests, self._audio
+        requests = self._requests
         if requests is not None and (wait_s := requests.until_s(min(1.0, requests.per_minute))):
             raise RateLimited("requests", requests.per_minute, retry_after_s=wait_s)
-        if audio is not None and audio.held <= 0:
-            raise RateLimited("audio-seconds", audio.per_minute, retry_after_s=audio.until_s(0.0))
+        self.admit_audio()
         if requests is not None:
             requests.take(1.0)
+
+    def admit_audio(self) -> None:
+        """Let audio in that belongs to a request which has been counted.
+
+        Raises:
+            RateLimited: there is none left; it says when there will be.
+        """
+        audio = self._audio
+        if audio is not None and audio.held <= 0:
+            raise RateLimited("audio-seconds", audio.per_minute, retry_after_s=audio.until_s(0.0))
 
     def charge(self, audio_s: float) -> None:
         """So much more audio has been read or spoken for it."""

@@ -13,7 +13,7 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.middleware.cors import CORSMiddleware
 from starlette.responses import Response
-from starlette.types import ASGIApp
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from myna import __version__
 from myna.accounts import Accounts, Allowance
@@ -177,6 +177,13 @@ def _handle_errors(app: FastAPI) -> None:
     async def invalid(_: Request, error: Exception) -> Response:
         return failure(BadRequest(f"Invalid request: {error}"))
 
+    async def nowhere(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "websocket":
+            raise HTTPException(404)
+        where = f"(WebSocket {scope['path']})"
+        await failure(NotFound(f"Invalid URL {where}"))(scope, receive, send)
+
+    app.router.default = nowhere
     app.add_exception_handler(MynaError, known)
     app.add_exception_handler(HTTPException, by_status)
     app.add_exception_handler(RequestValidationError, invalid)

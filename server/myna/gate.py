@@ -8,7 +8,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from myna.accounts import Accounts
 from myna.api.rehearsal import CONTROL
-from myna.api.responses import failure
+from myna.api.responses import HEADS, failure
 from myna.auth import Keyring, sent_key
 from myna.errors import Unauthorized
 from myna.playground import is_page
@@ -48,7 +48,8 @@ class Gate:
             record.key, record.charge = name or "", account.charge
 
         async def limited(message: Message) -> None:
-            if message["type"] in {"http.response.start", "websocket.http.response.start"}:
+            if message["type"] in HEADS:
+                message.setdefault("headers", [])
                 MutableHeaders(scope=message).update(account.headers())
             await send(message)
 

@@ -8,7 +8,6 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor
 from functools import cached_property, partial
-from pathlib import Path
 from typing import Any, TypeVar
 
 from myna.api.names import FAST_TTS_NAMES, STT_NAMES, TTS_NAMES
@@ -110,7 +109,7 @@ class Loader:
             shares=self._shares,
         )
         workers.start()
-        return DiarizationService(engine, workers, self._threads)
+        return DiarizationService(engine, workers, self._threads, _size_bytes(self._plan.diarize))
 
     def _admission(
         self,
@@ -152,7 +151,7 @@ class Loader:
         self, model: PlannedModel, build: Callable[[], Loaded[_Service]]
     ) -> Resident[_Service]:
         here = model.engine != "fake" and model.folder.is_dir()
-        size_bytes = _size_bytes(model.folder) if here else 0
+        size_bytes = _size_bytes(model)
         about = About(
             model.id,
             model.aliases,
@@ -253,5 +252,8 @@ def _closing(*closers: Callable[[], None]) -> Callable[[], None]:
     return close
 
 
-def _size_bytes(folder: Path) -> int:
-    return sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())
+def _size_bytes(model: PlannedModel) -> int:
+    """Of its files; 0 where there are none."""
+    if model.engine == "fake":
+        return 0
+    return sum(file.stat().st_size for file in model.folder.rglob("*") if file.is_file())

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from typing import Literal, Protocol
 
-Stage = Literal["decode", "queue", "encode", "generate", "synthesise", "encode-out"]
+Stage = Literal["decode", "queue", "encode", "generate", "diarize", "synthesise", "encode-out"]
 """In the order of a request's life:
 
 - `decode`: reading the uploaded file and finding speech in it;
 - `queue`: a window or a piece of text waits for an engine;
 - `encode`: its features, and the model's encoder;
 - `generate`: the model's decoder, which writes the text;
+- `diarize`: who speaks in a window, and which of them are one;
 - `synthesise`: a piece of text becomes sound;
-- `encode-out`: sound becomes bytes of the format that was asked for.
+- `encode-out`: sound becomes bytes of the format that was asked for, and text its answer.
 """
 
 

@@ -58,7 +58,8 @@ class Fault(TypedDict, total=False):
     pause_s: float
     """Wait for so long before each piece of its body."""
     cut_after_bytes: int
-    """Close the connection behind so many bytes of the body, at the latest before the last."""
+    """Close the connection behind so many bytes of the body, at the latest before the last; a live
+    session, before the event that goes beyond."""
     malformed: bool
     """Spoil the body: the second event of a stream is cut in half, so is JSON, and of anything else
     every bit is flipped."""

@@ -80,6 +80,13 @@ def test_probes_and_open_webuis_lists_want_no_key(keyed_server, path):  # [94, 9
     assert keyed_server.get(path).json()
 
 
+@pytest.mark.parametrize("path", ["/health", "/v1/ready"])
+def test_a_probe_may_ask_for_the_head_alone(keyed_server, path):
+    reply = keyed_server.send("HEAD", path)
+    assert (reply.status, reply.body) == (200, b"")
+    assert reply.headers["content-length"] == str(len(keyed_server.get(path).body))
+
+
 def test_a_refused_upload_is_not_read(keyed_server):
     """The answer comes before the body has been sent."""
     head = keyed_server.form_headers | {"Content-Length": str(20 * 1024 * 1024)}

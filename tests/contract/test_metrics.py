@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import re
+from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
+from websockets.exceptions import InvalidStatus
+from websockets.sync.client import connect
 
 PATH = "/v1/audio/transcriptions"
+PAGE = Path(__file__).parents[2] / "docs" / "metrics.md"
+LISTENING = {"decode", "queue", "encode", "generate", "encode-out"}
+SPEAKING = {"queue", "synthesise", "encode-out"}
 
 
 @pytest.fixture(scope="module")
@@ -40,7 +48,7 @@ def grown(server, work):
 def idle(server, headers=None):
     """Whether all audio requests have been counted, which is just behind the end of an answer."""
     text = server.get("/metrics", headers).text
-    routes = ("transcriptions", "translations", "speech")
+    routes = ("transcriptions", "translations", "speech", "realtime")
     busy = (rf'myna_requests_in_progress{{route="{route}"}} [^0]' for route in routes)
     return not any(re.search(pattern, text) for pattern in busy)
 
@@ -71,6 +79,84 @@ def test_speech_leaves_its_own(fake_server):
     for stage in ("queue", "synthesise", "encode-out"):
         assert found["myna_stage_seconds_count", ("stage", stage)] >= 1, stage
     assert found["myna_stage_seconds_count", ("stage", "decode")] == 0
+
+
+def live(server, pcm):
+    """A session in which 24 kHz audio is written down."""
+    with connect(f"ws://127.0.0.1:{server.port}/v1/realtime", open_timeout=240) as socket:
+        manual = {"type": "transcription", "audio": {"input": {"turn_detection": None}}}
+        for kind, members in (
+            ("session.update", {"session": manual}),
+            ("input_audio_buffer.append", {"audio": base64.b64encode(pcm).decode()}),
+            ("input_audio_buffer.commit", {}),
+        ):
+            socket.send(json.dumps({"type": kind} | members))
+        while not (event := json.loads(socket.recv(timeout=240)))["type"].endswith(".completed"):
+            assert event["type"] != "error", event
+
+
+def ways(server, phrase):
+    """What can be asked for, by a name: how, its route, and the stages of its way."""
+    pcm = server.speak(response_format="pcm").body
+    speakers = {"response_format": "diarized_json", "chunking_strategy": "auto"}
+    listened = {
+        "a transcript": ({}, LISTENING),
+        "a stream": ({"stream": "true"}, LISTENING),
+        "subtitles": ({"response_format": "srt"}, LISTENING),
+        "speakers": (speakers, LISTENING | {"diarize"}),
+        "a stream of speakers": (speakers | {"stream": "true"}, LISTENING | {"diarize"}),
+    }
+    found = {
+        name: (lambda fields=fields: server.transcribe(phrase, fields), "transcriptions", stages)
+        for name, (fields, stages) in listened.items()
+    }
+    english = "/v1/audio/translations"
+    return found | {
+        "English": (lambda: server.transcribe(phrase, path=english), "translations", LISTENING),
+        "speech": (server.speak, "speech", SPEAKING),
+        "speech as events": (lambda: server.speak(stream_format="sse"), "speech", SPEAKING),
+        "speech as pcm": (lambda: server.speak(response_format="pcm"), "speech", SPEAKING),
+        "a session": (lambda: live(server, pcm), "realtime", LISTENING),
+    }
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("a transcript", "a stream", "subtitles", "speakers", "a stream of speakers"),
+        *("English", "speech", "speech as events", "speech as pcm", "a session"),
+    ],
+)
+def test_whatever_is_asked_for_feeds_the_stages_of_its_way_and_no_other(fake_server, phrase, name):
+    work, route, stages = ways(fake_server, phrase)[name]
+    found = grown(fake_server, work)
+    fed = {
+        dict(labels)["stage"]
+        for metric, *labels in found
+        if metric == "myna_stage_seconds_count" and found[metric, *labels]
+    }
+    assert fed == stages
+    assert found["myna_audio_seconds_total", ("route", route)] > 1
+    assert found["myna_request_real_time_factor_count", ("route", route)] == 1
+
+
+def test_what_is_shown_is_what_the_page_has(fake_server, phrase):
+    """Names and labels, those of samples included, when every kind of request has come."""
+    for work, *_ in ways(fake_server, phrase).values():
+        work()
+    fake_server.get("/v1/secret-path")
+    fake_server.eventually(lambda: idle(fake_server), "all is counted")
+    rows = re.findall(
+        r"^\| `(\w+)` \| (?:counter|gauge|histogram) \| ([\w, ]*?) *\|",
+        PAGE.read_text("utf-8"),
+        re.MULTILINE,
+    )
+    documented = {name: set(labels.split(", ")) - {""} for name, labels in rows}
+    for name, *labels in samples(fake_server):
+        if name.endswith("_created"):
+            continue  # the page says what they are
+        bare = re.sub("_(bucket|sum|count)$", "", name)
+        assert {label for label, _ in labels} - {"le"} == documented[bare], name
 
 
 def test_errors_are_counted_by_code_and_no_client_makes_a_label(fake_server):
@@ -106,19 +192,73 @@ def test_every_answer_says_where_its_time_went(fake_server, phrase):
     assert int(heard["total"]) <= 60_000
     spoken = timing(fake_server.speak())
     assert list(spoken) == ["queue", "synthesise", "encode-out", "total"]
-    for reply in (
-        fake_server.get("/health"),
-        fake_server.get("/nowhere"),
-        fake_server.speak(input=""),
-    ):
-        assert list(timing(reply)) == ["total"]
+    speakers = timing(fake_server.transcribe(phrase, {"response_format": "diarized_json"}))
+    assert "diarize" in speakers
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status"),
+    [
+        ("GET", "/health", 200),
+        ("GET", "/ready", 200),
+        ("GET", "/metrics", 200),
+        ("GET", "/v1/models", 200),
+        ("GET", "/", 200),
+        ("GET", "/nowhere", 404),
+        ("GET", "/v1/models/none", 404),
+        ("PUT", "/v1/audio/speech", 405),
+        ("POST", "/v1/audio/speech", 400),
+        ("POST", PATH, 400),
+        ("OPTIONS", PATH, 405),
+        ("DELETE", "/v1/models/fake", 405),
+    ],
+)
+def test_an_answer_that_took_no_stage_says_its_time_too(fake_server, method, path, status):
+    timed(fake_server.send(method, path, b"", fake_server.form_headers), status)
+
+
+def timed(reply, status):
+    assert reply.status == status
+    assert list(timing(reply)) == ["total"]
+    assert abs(int(reply.headers["openai-processing-ms"]) - timing(reply)["total"]) <= 1.0
+
+
+def test_so_do_refusals_at_the_door(keyed_server, small_server):
+    timed(keyed_server.get("/v1/models"), 401)
+    large = small_server.multipart([("file", bytes(300_000), "a.wav", "audio/wav")])
+    timed(small_server.send("POST", PATH, large, small_server.form_headers), 413)
+    browser = {"Origin": "http://localhost", "Access-Control-Request-Method": "POST"}
+    timed(keyed_server.send("OPTIONS", PATH, None, browser), 200)
+
+
+@pytest.mark.parametrize(
+    ("path", "status"),
+    [("/v1/realtime", 101), ("/v1/realtime?intent=conversation", 400), ("/v1/nowhere", 404)],
+)
+def test_so_do_handshakes(fake_server, path, status):
+    with connect_anyway(f"ws://127.0.0.1:{fake_server.port}{path}") as response:
+        assert response.status_code == status
+        assert re.fullmatch("req_[0-9a-f]{32}", response.headers["x-request-id"])
+        assert int(response.headers["openai-processing-ms"]) >= 0
+        assert re.fullmatch(r"total;dur=\d+\.\d", response.headers["server-timing"])
+        if status != 101:
+            assert json.loads(response.body)["error"]["type"] == "invalid_request_error"
+
+
+@contextmanager
+def connect_anyway(address):
+    """The answer to a handshake, whatever it is."""
+    try:
+        with connect(address, open_timeout=240) as socket:
+            yield socket.response
+    except InvalidStatus as refused:
+        yield refused.response
 
 
 def test_a_stream_says_what_is_known_when_its_head_leaves(fake_server, monologue):
     reply = fake_server.transcribe(monologue, {"stream": "true"})
     found = timing(reply)
-    assert {"decode", "queue", "generate", "total"} <= set(found)
-    assert "encode-out" not in found
+    assert LISTENING | {"total"} == set(found)
 
 
 def test_processing_ms_and_total_are_one_time(fake_server, phrase):

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import base64
 import json
+import re
 
 import httpx
 import openai
@@ -12,6 +14,7 @@ from websockets.sync.client import connect
 
 THREE, ONE = "sk-three-00112233445566", "sk-one-001122334455667"
 MUCH, FREE = "sk-much-0011223344556677", "sk-free-001122334455667"
+LIVE = "sk-live-001122334455667"
 
 
 @pytest.fixture(scope="module")
@@ -23,9 +26,12 @@ def limited_server(launch, tmp_path_factory):
         f"one:{ONE} requests_per_minute=1\n"
         f"much:{MUCH} audio_s_per_minute=4\n"
         f"free:{FREE} requests_per_minute=0\n"
+        f"live:{LIVE} audio_s_per_minute=0.5\n"
     )
     flags = ("--stt", "fake", "--tts", "fake", "--requests-per-minute", "500")
-    return launch("limited", *flags, "--api-keys-file", str(file), secrets=(THREE, ONE, MUCH, FREE))
+    return launch(
+        "limited", *flags, "--api-keys-file", str(file), secrets=(THREE, ONE, MUCH, FREE, LIVE)
+    )
 
 
 def bearer(key):
@@ -86,20 +92,64 @@ def test_audio_is_counted_when_it_has_been_read(limited_server, phrase):
     assert int(reply.headers["retry-after"]) >= 1
 
 
+def live(server, key):
+    """A session of that key."""
+    address = f"ws://127.0.0.1:{server.port}/v1/realtime"
+    head = {"Authorization": f"Bearer {key}"}
+    return connect(address, additional_headers=head, open_timeout=240)
+
+
 def test_sessions_are_counted_as_requests(limited_server):
     use_up(limited_server, ONE)
-    address = f"ws://127.0.0.1:{limited_server.port}/v1/realtime"
     for _ in range(2):
-        with connect(
-            address, additional_headers={"Authorization": f"Bearer {FREE}"}, open_timeout=240
-        ) as socket:
+        with live(limited_server, FREE) as socket:
             assert json.loads(socket.recv(timeout=240))["type"] == "session.created"
         with pytest.raises(InvalidStatus) as refused:
-            connect(
-                address, additional_headers={"Authorization": f"Bearer {ONE}"}, open_timeout=240
-            )
+            live(limited_server, ONE)
         assert refused.value.response.status_code == 429
         assert int(refused.value.response.headers["retry-after"]) >= 1
+
+
+def outcome(socket, pcm):
+    """What becomes of 24 kHz audio that is committed."""
+    manual = {"type": "transcription", "audio": {"input": {"turn_detection": None}}}
+    for kind, members in (
+        ("session.update", {"session": manual}),
+        ("input_audio_buffer.append", {"audio": base64.b64encode(pcm).decode()}),
+        ("input_audio_buffer.commit", {}),
+    ):
+        socket.send(json.dumps({"type": kind} | members))
+    while not (event := json.loads(socket.recv(timeout=240)))["type"].endswith(
+        (".completed", ".failed")
+    ):
+        assert event["type"] != "error", event
+    return event
+
+
+def test_a_session_is_held_to_its_audio_item_by_item_and_goes_on(limited_server):
+    """An item is taken while anything is left, as a file is. What the first one takes beyond its
+    half a second is earned back in minutes."""
+    pcm = limited_server.send(
+        "POST",
+        "/v1/audio/speech",
+        json.dumps(limited_server.speech_body(response_format="pcm")),
+        bearer(FREE),
+    ).body
+    with live(limited_server, LIVE) as socket:
+        said = socket.response.headers
+        assert said["x-ratelimit-remaining-requests"] == "499"
+        assert said["x-ratelimit-limit-audio-seconds"] == "0.5"
+        assert outcome(socket, pcm)["transcript"] == "The myna repeats what it hears."
+        failed = outcome(socket, pcm)
+        assert failed["error"]["code"] == "rate_limit_exceeded"
+        assert "audio-seconds" in failed["error"]["message"]
+        assert outcome(socket, pcm)["type"].endswith(".failed")
+    usage = re.compile(r'myna_key_audio_seconds_total{key="live",route="realtime"} (\S+)')
+    limited_server.eventually(
+        lambda: usage.search(limited_server.get("/metrics", bearer(FREE)).text), "it is counted"
+    )
+    counted = float(usage.search(limited_server.get("/metrics", bearer(FREE)).text)[1])
+    assert counted == pytest.approx(len(pcm) / 2 / 24_000, abs=0.5)
 
 
 def test_refusals_are_counted(limited_server):

@@ -52,9 +52,18 @@ def test_a_cold_model_is_loaded_for_all_who_ask_for_it_and_unloaded_by_hand(lazy
     def transcribe(_):
         return lazy_server.send("POST", "/v1/audio/transcriptions", body, head).json()["text"]
 
+    before = loads(lazy_server)
     with ThreadPoolExecutor(4) as threads:
         assert set(threads.map(transcribe, range(8))) == {PHRASE}
     assert states(lazy_server)["transcription"] == "loaded"
+    assert loads(lazy_server) == before + 1
+
+
+def loads(server):
+    """How often a model has been loaded."""
+    counted = re.compile(r'^myna_model_load_seconds_count{model="fake"} (\S+)$', re.MULTILINE)
+    found = counted.search(server.get("/metrics", bearer(USER)).text)
+    return float(found[1]) if found else 0.0
 
 
 def test_a_model_is_loaded_by_hand_and_the_sdk_can_delete_it(lazy_server):
@@ -135,6 +144,19 @@ def test_a_custom_voice_is_made_and_spoken_by_a_model_that_is_cold(launch, phras
         listed = server.get("/v1/audio/voices").json()["voices"]
         assert {"id": voice.id, "engine": "fake"}.items() <= listed[-1].items()
         assert server.speak(voice={"id": voice.id}).status == 200
+
+
+def test_a_request_counts_as_one_use_of_its_model(lazy_server):
+    """Also where the model has to be loaded before it is known what voices it has."""
+    lazy_server.send("DELETE", "/v1/models/tts-1", None, bearer(ADMIN))
+    content = lazy_server.speech_body(input=PHRASE * 100, response_format="wav", speed=0.25)
+    head = {"Content-Type": "application/json", **bearer(USER)}
+    with lazy_server.asking("POST", "/v1/audio/speech", json.dumps(content), head) as response:
+        response.read(100)  # the rest, 44 MB, does not fit into the buffers between the two
+        assert requests_of(lazy_server) == 1
+        error = lazy_server.send("DELETE", "/v1/models/tts-1", None, bearer(ADMIN)).refused(409)
+        assert "1 requests" in error["message"]
+    lazy_server.eventually(lambda: requests_of(lazy_server) == 0, "it ends")
 
 
 def names(server):

@@ -2,10 +2,15 @@
 
 import io
 import json
+import re
+import socket
+import time
 
 import httpx
 import openai
 import pytest
+from websockets.exceptions import ConnectionClosedError, InvalidStatus
+from websockets.sync.client import connect
 
 from myna.testing import Myna
 
@@ -133,6 +138,52 @@ def test_a_request_can_bring_its_own_fault(myna, client):
     assert speak(client)
 
 
+def live(myna, **headers):
+    address = f"{myna.base_url.replace('http', 'ws')}/realtime"
+    return connect(address, additional_headers=headers, open_timeout=240)
+
+
+def test_handshakes_meet_faults_and_are_noted(myna):
+    myna.fail_next("/realtime", status=503, retry_after=0.1)
+    with pytest.raises(InvalidStatus) as refused:
+        live(myna)
+    assert refused.value.response.status_code == 503
+    with live(myna) as session:
+        assert json.loads(session.recv(240))["type"] == "session.created"
+    seen = [(one.method, one.status, one.faulty) for one in myna.requests("/realtime")]
+    assert seen == [("GET", 503, True), ("GET", 101, False)]
+
+
+def test_a_live_session_is_cut_and_the_server_goes_on(myna):
+    with live(myna, **{"x-myna-fault": "cut_after_bytes=10"}) as session:
+        with pytest.raises(ConnectionClosedError) as closed:
+            session.recv(240)
+        assert closed.value.rcvd.code == 1011
+    with live(myna) as session:
+        assert json.loads(session.recv(240))["type"] == "session.created"
+
+
+def test_a_client_that_leaves_its_handshake_is_counted_and_is_no_crash(myna):
+    """The server's log must hold no traceback, which is seen when it has ended."""
+    myna.fail_next("/realtime", delay_s=2)
+    with socket.create_connection(("127.0.0.1", httpx.URL(myna.url).port)) as client:
+        client.sendall(
+            b"GET /v1/realtime HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
+            b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+        )
+        eventually(lambda: myna.requests("/realtime"))
+    gone = re.compile(r'^myna_cancellations_total{route="realtime"} 1\.0$', re.MULTILINE)
+    eventually(lambda: gone.search(httpx.get(f"{myna.url}/metrics").text))
+    assert "crashed" not in myna.log
+
+
+def eventually(happened):
+    deadline = time.monotonic() + 240
+    while not happened():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
 def test_a_server_without_the_setting_knows_nothing_of_faults(fake_server):
     with openai.OpenAI(base_url=f"{fake_server.url}/v1", api_key="x", max_retries=0) as client:
         assert speak(client, extra_headers={"x-myna-fault": "status=500"})
@@ -165,6 +216,13 @@ def test_transcripts_are_known_by_name_or_bytes_and_need_no_audio(myna, client, 
     assert transcribe(client, file.read_bytes(), "any.wav").text == "By bytes."
     with pytest.raises(openai.BadRequestError, match="Invalid file format"):
         transcribe(client, b"-", "other.mp3")
+
+
+@pytest.mark.parametrize("text", ["", " ", "a", "!", "♪", "(inaudible) …"])
+def test_a_script_may_be_short_or_say_that_nobody_speaks(myna, client, text):
+    myna.hear(text)
+    assert transcribe(client, b"-").text == text.strip()
+    assert transcribe(client, b"-", response_format="verbose_json").text == text.strip()
 
 
 def test_an_upload_that_was_begun_while_it_arrived_gets_its_script_too(myna, client):

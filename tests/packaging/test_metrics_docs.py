@@ -9,10 +9,9 @@ from typing import get_args
 import pytest
 
 from myna.stages import Stage
-from myna.telemetry.metrics import Metrics
 from myna.telemetry.record import ROUTES
 
-Row = tuple[str, str, tuple[str, ...]]
+from .conftest import declared
 
 
 @pytest.fixture(scope="module")
@@ -28,21 +27,6 @@ def test_the_page_has_every_metric_with_its_type_and_labels_and_no_other(page: s
     ]
     assert len(documented) == len(set(documented))
     assert set(documented) == set(declared())
-
-
-def declared() -> list[Row]:
-    """Every family that an app can show, by the name that it is shown under."""
-    metrics = Metrics()
-    metrics.watch(lambda: None, lambda: 0)
-    found: list[Row] = []
-    for collector in metrics.registry._collector_to_names:
-        own = getattr(collector, "_labelnames", ())
-        for family in (*collector.collect(), *getattr(collector, "describe", list)()):
-            suffix = "_total" if family.type == "counter" else ""
-            labels = own or getattr(family, "_labelnames", ())
-            labels = labels or tuple(family.samples[0].labels if family.samples else ())
-            found.append((family.name + suffix, family.type, tuple(labels)))
-    return found
 
 
 def test_the_page_has_every_stage_and_every_route(page: str) -> None:

@@ -9,11 +9,9 @@ from starlette.requests import Request
 
 from myna.accounts import Account
 from myna.api.body import Body
-from myna.api.context import account, context
-from myna.api.responses import unless_gone
+from myna.api.context import account
 from myna.errors import Overloaded, RateLimited
 from myna.scheduling.admission import Admission, Admitted
-from myna.scheduling.resident import Resident, Service
 
 
 async def admitted(request: Request, admission: Admission, limit_bytes: int) -> Admitted:
@@ -39,31 +37,6 @@ def placed(account: Account, admission: Admission) -> Admitted:
         place.leave()
         raise
     return place
-
-
-async def leased(request: Request, resident: Resident[Service], place: Admitted) -> Service:
-    """The model's service, which stays loaded until the place is left. The body must have been
-    read.
-
-    Raises:
-        ClientGone: the client left while it was being loaded.
-        Overloaded: it is not loaded in time, or there is no memory for it.
-        EngineFailure: it cannot be loaded.
-    """
-    lease = await unless_gone(request, context(request).lending().lease(resident))
-    place.until_left(lease.end)
-    return lease.service
-
-
-def lent(request: Request, resident: Resident[Service], place: Admitted) -> Service:
-    """The service of a model that is in memory, which stays there until the place is left.
-
-    Raises:
-        Overloaded: it is not.
-    """
-    lease = context(request).lending().take(resident)
-    place.until_left(lease.end)
-    return lease.service
 
 
 async def leaving(source: AsyncGenerator[bytes], place: Admitted) -> AsyncGenerator[bytes]:

@@ -28,7 +28,7 @@ async def cast(shared: Context, lend: Lend, model: str, name: str) -> Role:
     """Who speaks under a voice's name where the request names that model; it has been lent.
 
     Raises:
-        ClientGone, Overloaded, EngineFailure: it cannot be lent; see `leased`.
+        ClientGone, Overloaded, EngineFailure: it cannot be lent; see `Residency.lease`.
         BadRequest: a custom voice or a blend that is not there; in strict mode also a voice that
             the hosted model lacks.
         ModelNotFound: see `Residents.speaker`.

@@ -12,7 +12,7 @@ from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from myna.api.body import Body
-from myna.api.responses import failure, unless_gone
+from myna.api.responses import HEADS, failure, unless_gone
 from myna.errors import BadRequest, ClientGone, MynaError
 
 HEADER = "x-myna-fault"
@@ -26,6 +26,8 @@ _KINDS = {
 }
 """`error.type` and `error.code` of some statuses, as the hosted API has them."""
 _FLIPPED = bytes(255 - byte for byte in range(256))
+_CUT_CODE = 1011
+"""With which a live session is cut: the server had an error (RFC 6455, section 7.4)."""
 _BROKEN_EVENT = 2
 """Which event of a stream is broken: a client has begun to read by then."""
 
@@ -56,7 +58,7 @@ class Fault(BaseModel):
         None,
         ge=0,
         description="Close the connection behind so many bytes of the body; at the latest before "
-        "its last byte.",
+        "its last byte. A live session is closed before the event that goes beyond.",
     )
     malformed: bool = Field(
         False,
@@ -115,6 +117,9 @@ async def answer_with(
 ) -> None:
     """Let `app` answer, or an error in its place, and spoil that as the fault says."""
     answering = app if fault.status is None else _Refusal(Injected(fault, fault.status))
+    if scope["type"] == "websocket":
+        await answering(scope, receive, _SpoiltSession(fault, send))
+        return
     try:
         await answering(scope, receive, _Spoilt(fault, Request(scope, receive), send))
     except _Cut:
@@ -129,8 +134,9 @@ class _Refusal:
         self._error = error
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        request = Request(scope, receive)
-        await Body(request.stream(), request.headers, limit_bytes=1 << 40).drain()
+        if scope["type"] == "http":
+            request = Request(scope, receive)
+            await Body(request.stream(), request.headers, limit_bytes=1 << 40).drain()
         await failure(self._error)(scope, receive, send)
 
 
@@ -204,3 +210,38 @@ class _Spoilt:
             await unless_gone(self._request, asyncio.sleep(seconds))
         except ClientGone:
             raise _Cut from None
+
+
+class _SpoiltSession:
+    """Answers a handshake, and says what a live session says, the way a fault wants."""
+
+    def __init__(self, fault: Fault, send: Send) -> None:
+        self._fault = fault
+        self._send = send
+        self._left = fault.cut_after_bytes
+        self._events = 0
+        self._cut = False
+
+    async def __call__(self, message: Message) -> None:
+        """One message to the client. Of a session that is cut, nothing more leaves: the app sees
+        that it is over, as if the client had left."""
+        if self._cut:
+            return
+        if message["type"] in HEADS:
+            await asyncio.sleep(self._fault.delay_s)
+        elif message["type"] == "websocket.send":
+            await asyncio.sleep(self._fault.pause_s)
+            message = self._event(message)
+        await self._send(message)
+
+    def _event(self, message: Message) -> Message:
+        text: str = message["text"]
+        self._events += 1
+        if self._fault.malformed and self._events == _BROKEN_EVENT:
+            text = text[: len(text) // 2]
+        if self._left is not None:
+            self._left -= len(text.encode())
+            if self._left < 0:
+                self._cut = True
+                return {"type": "websocket.close", "code": _CUT_CODE, "reason": "cut by a test"}
+        return {**message, "text": text}

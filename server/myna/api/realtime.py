@@ -19,7 +19,7 @@ from myna.api.admission import placed
 from myna.api.body import Body
 from myna.api.context import Context, account, caller, context, record
 from myna.api.forms import strict_json
-from myna.api.leases import Leases, Listener
+from myna.api.leases import Leases
 from myna.api.names import LISTS_LANGUAGES, REALTIME_NAMES, STT_NAMES, counts_duration
 from myna.api.responses import failure, json_response, unless_gone
 from myna.auth import KEY_SUBPROTOCOL, sent_key
@@ -31,6 +31,7 @@ from myna.realtime.fields import Fields
 from myna.realtime.habits import Habits, manner
 from myna.realtime.session import Session, new_id
 from myna.realtime.tokens import LEAST_S, MOST_S
+from myna.scheduling.resident import Resident
 from myna.scheduling.transcription import TranscriptionService
 
 router = APIRouter(tags=["realtime"])
@@ -57,7 +58,7 @@ async def realtime(socket: WebSocket) -> None:
         try:
             _check_origin(socket, shared.settings.cors_origins)
             _check_intent(socket, strict=shared.settings.strict)
-            leases = Leases(shared.lending())
+            leases = Leases[TranscriptionService](shared.lending())
             place = placed(account(socket), shared.sessions.admission)
             place.until_left(leases.end)
             session = await _session(socket, shared, leases)
@@ -103,6 +104,7 @@ async def _serve(socket: WebSocket, shared: Context, session: Session) -> None:
         guessing=shared.sessions.guessing,
         caller=caller(socket),
         record=record(socket),
+        admit=account(socket).admit_audio,
     )
     try:
         ending = await connection.run(shared.settings.max_session_s or None)
@@ -136,7 +138,9 @@ async def _sent(socket: WebSocket, text: str) -> None:
         await socket.send_text(text)
 
 
-async def _session(socket: WebSocket, shared: Context, leases: Leases) -> Session:
+async def _session(
+    socket: WebSocket, shared: Context, leases: Leases[TranscriptionService]
+) -> Session:
     grant = shared.sessions.secrets.find(sent_key(socket.headers))
     expires_at = None
     if shared.settings.max_session_s:
@@ -153,12 +157,12 @@ async def _session(socket: WebSocket, shared: Context, leases: Leases) -> Sessio
     return Session(_habits(shared, leases), configuration, dialect=dialect, expires_at=expires_at)
 
 
-def _listener(shared: Context, model: str) -> Listener:
+def _listener(shared: Context, model: str) -> Resident[TranscriptionService]:
     name = STT_NAMES[0] if model in REALTIME_NAMES else model
     return shared.loaded().transcriber(name, strict=shared.settings.strict)
 
 
-def _habits(shared: Context, leases: Leases) -> Habits:
+def _habits(shared: Context, leases: Leases[TranscriptionService]) -> Habits:
     def find(model: str) -> TranscriptionService:
         return leases.service(_listener(shared, model)).on(shared.sessions.threads)
 
@@ -169,7 +173,7 @@ async def _minted(
     request: Request, expiry: Fields | None, configuration: Configuration, dialect: Dialect
 ) -> tuple[str, int]:
     shared = context(request)
-    leases = Leases(shared.lending())
+    leases = Leases[TranscriptionService](shared.lending())
     try:
         wanted = _listener(shared, configuration.wishes.model)
         await unless_gone(request, leases.take(wanted))

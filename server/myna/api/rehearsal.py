@@ -19,7 +19,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from myna.api.faults import HEADER, Fault, answer_with, read_header
 from myna.api.forms import Form, Upload, stored
-from myna.api.responses import failure
+from myna.api.responses import HEADS, SWITCHING, failure
 from myna.api.spool import Spool
 from myna.errors import BadRequest
 
@@ -138,17 +138,17 @@ class Rehearsed:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer as ever, unless a fault is due."""
-        if scope["type"] != "http" or scope["path"].startswith(f"/v1{CONTROL}"):
+        if scope["type"] == "lifespan" or scope["path"].startswith(f"/v1{CONTROL}"):
             await self._app(scope, receive, send)
             return
         headers = Headers(scope=scope)
         shown = {name: value for name, value in headers.items() if name not in _SECRETS}
-        seen = Seen(scope["method"], scope["path"], shown)
+        seen = Seen(scope.get("method", "GET"), scope["path"], shown)
         self._rehearsal.seen.append(seen)
 
         async def noted(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                seen.status = message["status"]
+            if message["type"] in HEADS:
+                seen.status = message.get("status", SWITCHING)
             await send(message)
 
         asked = headers.get(HEADER)

@@ -15,6 +15,11 @@ from myna.text.encoding import encode_json
 
 T = TypeVar("T")
 
+HEADS = frozenset({"http.response.start", "websocket.http.response.start", "websocket.accept"})
+"""Messages with which an answer begins."""
+SWITCHING = 101
+"""The status of a handshake that succeeds, which its message does not say."""
+
 
 def json_response(
     content: Any, status: int = 200, extra: Mapping[str, str] | None = None

@@ -15,7 +15,7 @@ from myna.engines.contract.diarizer import KnownVoice, SpeakerOptions
 from myna.engines.contract.samples import SAMPLE_RATE_HZ, Samples
 from myna.errors import BadRequest, MynaError, UnsupportedAudio
 from myna.scheduling.diarization import DiarizationService, Hearing
-from myna.scheduling.transcription import TranscriptionService
+from myna.scheduling.transcription import Bounds, TranscriptionService
 
 _MOST_KNOWN = 4
 _SHORTEST_S, _LONGEST_S = 2.0, 10.0
@@ -77,7 +77,7 @@ async def begin(
     asked: SpeakerForm,
     transcription: TranscriptionService,
     diarization: DiarizationService,
-    caller: str,
+    bounds: Bounds,
 ) -> Hearing:
     """Take the known speakers' voices, and begin with a recording.
 
@@ -87,12 +87,12 @@ async def begin(
     known: list[KnownVoice] = []
     for name, reference in zip(asked.names, asked.references, strict=True):
         samples = await _recording(reference, name, transcription)
-        voice = await diarization.voice(samples, caller)
+        voice = await diarization.voice(samples, bounds.caller, bounds.record)
         if voice is None:
             refuse(_REFERENCES, f"{_REFERENCES}: nobody speaks in the recording of {name!r}.")
         known.append(voice)
     options = SpeakerOptions(asked.least, asked.most, tuple(known), asked.live)
-    return diarization.begin(options, asked.names, caller)
+    return diarization.begin(options, asked.names, bounds.caller, bounds.record)
 
 
 async def _recording(reference: str, name: str, transcription: TranscriptionService) -> Samples:

@@ -9,17 +9,17 @@ import re
 import unicodedata
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
-from functools import partial
 from typing import Any, Literal, get_args
 
 from fastapi import APIRouter, Request
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 from starlette.responses import Response
 
-from myna.api.admission import admitted, leased, leaving
+from myna.api.admission import admitted, leaving
 from myna.api.body import Body
 from myna.api.casting import cast, refuse_unspoken
 from myna.api.context import Context, caller, context, record
+from myna.api.leases import Leases
 from myna.api.responses import LiveStream, event, primed, unless_gone
 from myna.audio.codecs import (
     CONTENT_TYPES,
@@ -30,8 +30,9 @@ from myna.audio.codecs import (
 )
 from myna.engines.contract.voice import OPENAI_VOICES
 from myna.errors import BadRequest, MynaError, envelope
+from myna.scheduling.casting import Speaker
 from myna.scheduling.pieces import Utterance
-from myna.scheduling.speaking import Spoken
+from myna.scheduling.speaking import SpeechService, Spoken
 from myna.stages import Record
 from myna.text.manner import manner_of
 from myna.text.subtitles import SubtitleFormat, subtitles, word_entry
@@ -106,14 +107,20 @@ async def speech(request: Request) -> Response:
     """Speak a text; the audio is sent while it is made."""
     shared = context(request)
     residents = shared.loaded()
+    leases = Leases[SpeechService](shared.lending())
     place = await admitted(request, residents.tts.admission, _BODY_LIMIT_BYTES)
+    place.until_left(leases.end)
+
+    async def lend(speaker: Speaker) -> SpeechService:
+        await unless_gone(request, leases.take(speaker))
+        return leases.now(speaker)
+
     streaming = False
     try:
         body = _parsed(await Body(request.stream(), request.headers, _BODY_LIMIT_BYTES).whole())
         model = request.path_params.get("deployment") or body.model
         if not model:
             raise BadRequest("you must provide a model parameter", param="model")
-        lend = partial(leased, request, place=place)
         role = await cast(shared, lend, model, _voice_name(body.voice))
         service = role.speaker.service
         utterance = Utterance(

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
 from functools import partial
+from typing import Any
 
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
 from myna.api import speaker_form, transcription_form
-from myna.api.admission import admitted, leased, leaving, lent
+from myna.api.admission import admitted, leaving
 from myna.api.context import caller, context, record
 from myna.api.form_body import form_of
 from myna.api.forms import Form
 from myna.api.head_start import HeadStart
+from myna.api.leases import Leases
 from myna.api.names import LISTS_LANGUAGES, counts_duration
 from myna.api.responses import DONE, LiveStream, event, primed, unless_gone
 from myna.api.transcription_form import TranscriptionForm
@@ -91,7 +93,9 @@ async def translations(request: Request) -> Response:
 async def _answer(request: Request, task: Task) -> Response:
     shared = context(request)
     residents = shared.loaded()
+    leases = Leases[TranscriptionService](shared.lending())
     place = await admitted(request, residents.stt.admission, shared.settings.max_upload_bytes)
+    place.until_left(leases.end)
     form = None
     streaming = False
 
@@ -103,7 +107,7 @@ async def _answer(request: Request, task: Task) -> Response:
 
     def choose(form: Form) -> tuple[TranscriptionService, TranscriptionForm]:
         model, resident = named(form)
-        service = lent(request, resident, place)
+        service = leases.now(resident)
         return service, transcription_form.read(
             form,
             model=model,
@@ -125,7 +129,7 @@ async def _answer(request: Request, task: Task) -> Response:
         )
         if shared.rehearsal is not None:
             await shared.rehearsal.rewrite(form, shared.spool)
-        await leased(request, named(form)[1], place)
+        await unless_gone(request, leases.take(named(form)[1]))
         service, asked = choose(form)
         if asked.stream:
             source = leaving(_events(form, service, asked, start, told), place)
@@ -148,7 +152,7 @@ async def _hearing(
     if asked.speakers is None:
         return None
     return await speaker_form.begin(
-        asked.speakers, service, residents.diarizer("response_format"), bounds.caller
+        asked.speakers, service, residents.diarizer("response_format"), bounds
     )
 
 
@@ -191,20 +195,21 @@ async def _events(
     try:
         transcription = await start.finish(service, asked)
         if asked.format == "diarized_json":
-            said = _segments(transcription)
+            said = _segments(transcription, told)
         else:
-            said = _deltas(transcription, logprobs=asked.logprobs)
+            said = _deltas(transcription, told, logprobs=asked.logprobs)
         async for block in said:
             begun = True
             yield block
         transcript = transcription.transcript
-        yield event(
-            done_event(
+        yield _written(
+            told,
+            lambda: done_event(
                 transcript,
                 output_tokens=_output_tokens(service, transcript),
                 logprobs=asked.logprobs,
                 languages=asked.model in LISTS_LANGUAGES,
-            )
+            ),
         )
         yield DONE
     except MynaError as error:
@@ -217,7 +222,15 @@ async def _events(
         await form.close()
 
 
-async def _segments(transcription: Transcription | Ahead) -> AsyncIterator[bytes]:
+def _written(told: Record, shape: Callable[[], Mapping[str, Any]]) -> bytes:
+    """An event of a stream, and how long it took to write it."""
+    begun_s = time.perf_counter()
+    written = event(shape())
+    told.stage("encode-out", begun_s, time.perf_counter())
+    return written
+
+
+async def _segments(transcription: Transcription | Ahead, told: Record) -> AsyncIterator[bytes]:
     """What each speaker says, as it becomes final: its text, then all about it. Joined, the deltas
     are the text of `done`."""
     number = 0
@@ -227,11 +240,14 @@ async def _segments(transcription: Transcription | Ahead) -> AsyncIterator[bytes
                 continue
             number += 1
             text = segment.text.rstrip() if number > 1 else segment.text.strip()
-            yield event(delta_event(text, segment_id=speaker_segment_id(number)))
-            yield event(speaker_segment_shape(number, segment))
+            named = speaker_segment_id(number)
+            yield _written(told, partial(delta_event, text, segment_id=named))
+            yield _written(told, partial(speaker_segment_shape, number, segment))
 
 
-async def _deltas(transcription: Transcription | Ahead, *, logprobs: bool) -> AsyncIterator[bytes]:
+async def _deltas(
+    transcription: Transcription | Ahead, told: Record, *, logprobs: bool
+) -> AsyncIterator[bytes]:
     """The text as it becomes final; joined, the deltas are the text of `done`."""
     begun = False
     held = ""
@@ -244,7 +260,7 @@ async def _deltas(transcription: Transcription | Ahead, *, logprobs: bool) -> As
         text = text.rstrip()
         if text:
             tokens = [token for segment in progress.segments for token in segment.logprobs]
-            yield event(delta_event(text, tokens if logprobs else None))
+            yield _written(told, partial(delta_event, text, tokens if logprobs else None))
             begun = True
     if not begun:
         yield event(delta_event("", [] if logprobs else None))

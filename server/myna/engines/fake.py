@@ -155,8 +155,11 @@ class FakeTranscriber:
 
 
 def recording(text: str) -> bytes:
-    """The text as a WAV file in which `FakeTranscriber` hears it."""
-    samples = 0.2 * np.concatenate(list(encode(text, SAMPLE_RATE_HZ)))
+    """The text as a WAV file in which `FakeTranscriber` hears it; of no text, one of silence."""
+    if not text.strip():
+        samples = np.zeros(SAMPLE_RATE_HZ, np.float32)
+    else:
+        samples = 0.2 * np.concatenate(list(encode(text, SAMPLE_RATE_HZ)))
     return wav_header(SAMPLE_RATE_HZ) + to_pcm(samples).tobytes()
 
 

@@ -40,6 +40,7 @@ class FakeDiarizer:
 
     window_s = 5.0
     step_s = 5.0
+    loaded = True
 
     def __init__(self, name: str = "fake") -> None:
         self.name = name

@@ -6,13 +6,14 @@ What it is connected to is an argument, so that it knows nothing of WebSockets.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+import time
+from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
 
-from myna.engines.contract.samples import SAMPLE_RATE_HZ
 from myna.engines.contract.transcriber import WindowResult
 from myna.errors import MynaError
+from myna.realtime.events import Event
 from myna.realtime.items import Ask
 from myna.realtime.session import Session, Step
 from myna.scheduling.queue import Ticket
@@ -60,11 +61,13 @@ class Connection:
         guessing: asyncio.Semaphore | None = None,
         caller: str = "",
         record: Record = UNRECORDED,
+        admit: Callable[[], None] = lambda: None,
     ) -> None:
         """`receive` gives the client's next message, None when it has left. `threads` do the work
         of listening, `guessing` is how many hypotheses all sessions may have at the engine,
         `caller` is whose part of the machine the session uses, and `record` hears where the time
-        goes and how much audio is written down."""
+        goes and how much audio is written down. `admit` raises MynaError where the caller may not
+        have an item written down now."""
         self._session = session
         self._receive = receive
         self._send = send
@@ -72,6 +75,9 @@ class Connection:
         self._guessing = guessing or asyncio.Semaphore(1)
         self._caller = caller
         self._record = record
+        self._admit = admit
+        self._heard_s = 0.0
+        """Spent on what the client sent since a window was written down."""
         self._ticket = Ticket(caller, live=True, record=record)
         self._events: asyncio.Queue[str] = asyncio.Queue(MOST_EVENTS)
         self._turn = asyncio.Lock()
@@ -99,12 +105,19 @@ class Connection:
         loop = asyncio.get_running_loop()
         while (message := await self._receive()) is not None:
             async with self._turn:
-                step = await loop.run_in_executor(self._threads, self._session.receive, message)
+                step = await loop.run_in_executor(self._threads, self._hear, message)
                 self._do(tasks, step)
             while self._session.backlog > MOST_BACKLOG:
                 self._answered.clear()
                 await self._answered.wait()
         raise _Over(None)
+
+    def _hear(self, message: str | bytes) -> Step:
+        begun_s = time.perf_counter()
+        try:
+            return self._session.receive(message)
+        finally:
+            self._heard_s += time.perf_counter() - begun_s
 
     async def _write(self) -> None:
         try:
@@ -123,11 +136,12 @@ class Connection:
 
     async def _decode(self, tasks: asyncio.TaskGroup, ask: Ask) -> None:
         try:
+            if not ask.item.begun:
+                self._admit()
             if ask.kind == "partial":
                 result = await self._guess(ask)
             else:
                 hearing = ask.item.manner.hearing
-                self._record.audio(len(ask.window.samples) / SAMPLE_RATE_HZ)
                 result = await hearing.decode_whole(self._ticket, ask.window, ask.options)
         except MynaError as failure:
             result = failure
@@ -149,13 +163,29 @@ class Connection:
     def _do(self, tasks: asyncio.TaskGroup, step: Step) -> None:
         if step.drop and self._engine is not None:
             self._engine.cancel()
-        for event in step.events:
+        if step.written_s:
+            self._tell(step.written_s)
+        if step.events:
+            self._put(step.events)
+        if step.ask is not None:
+            self._engine = tasks.create_task(self._decode(tasks, step.ask))
+
+    def _put(self, events: Sequence[Event]) -> None:
+        begun_s = time.perf_counter()
+        for event in events:
             try:
                 self._events.put_nowait(encode_json(event).decode())
             except asyncio.QueueFull:
                 raise _Over(TOO_SLOW) from None
-        if step.ask is not None:
-            self._engine = tasks.create_task(self._decode(tasks, step.ask))
+        self._record.stage("encode-out", begun_s, time.perf_counter())
+
+    def _tell(self, written_s: float) -> None:
+        """Windows have been written down. What it took to hear them is one stretch: noting every
+        message would cost about as much as hearing it."""
+        self._record.audio(written_s)
+        now_s = time.perf_counter()
+        self._record.stage("decode", now_s - self._heard_s, now_s)
+        self._heard_s = 0.0
 
     async def _say_the_rest(self) -> None:
         try:

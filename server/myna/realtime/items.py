@@ -139,6 +139,11 @@ class Item:
         """Length of its audio."""
         return self.frames * FRAME_S
 
+    @property
+    def begun(self) -> bool:
+        """Whether some of its audio has got its last word."""
+        return bool(self._segments) or self._language is not None
+
     def feed(self, samples: Samples, probabilities: NDArray[np.float32]) -> None:
         """Take whole frames and their probabilities of speech."""
         self.frames += len(probabilities)

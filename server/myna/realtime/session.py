@@ -54,6 +54,8 @@ class Step:
     """For the engine; its result goes to `answered`."""
     drop: bool = False
     """Nobody waits any more for what the engine was asked before."""
+    written_s: float = 0.0
+    """Seconds of audio that have got their last word."""
 
 
 class Session:
@@ -215,7 +217,7 @@ class Session:
             if ask.kind == "final":
                 ask.item.fail(result)
         elif ask.kind == "final":
-            self._show(ask.item, ask.item.conclude(result))
+            self._conclude(ask.item, result)
         else:
             self._show(ask.item, ask.item.guess(ask, result))
 
@@ -247,7 +249,7 @@ class Session:
     def _concluded(self, item: Item) -> bool:
         """Whether the item's next window has its last word; if not, it is asked for."""
         if (result := item.settled()) is not None:
-            self._show(item, item.conclude(result))
+            self._conclude(item, result)
             return True
         if self._asked is not None and self._asked.kind != "final":
             if item.settles(self._asked):
@@ -257,6 +259,10 @@ class Session:
         if self._asked is None:
             self._ask(item.final(self._clock()))
         return False
+
+    def _conclude(self, item: Item, result: WindowResult) -> None:
+        self._step.written_s += item.windows[0].seconds
+        self._show(item, item.conclude(result))
 
     def _ask(self, ask: Ask | None) -> None:
         self._asked = self._step.ask = ask

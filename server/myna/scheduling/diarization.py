@@ -4,10 +4,12 @@ transcription that decodes them."""
 from __future__ import annotations
 
 import asyncio
+import time
 from collections import deque
 from collections.abc import Callable, Hashable, Sequence
 from concurrent.futures import Executor, Future
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, TypeVar, cast
 
 from myna.audio.overlap import OverlappingWindows
@@ -15,6 +17,7 @@ from myna.engines.contract.diarizer import Diarizer, KnownVoice, SpeakerFollowin
 from myna.engines.contract.samples import Samples, Window
 from myna.scheduling.queue import Ticket
 from myna.scheduling.workers import Workers
+from myna.stages import UNRECORDED, Record
 from myna.text.speakers import SpeakerNames, SpeakerTurns, attributed
 from myna.text.transcript import Segment, Turn
 
@@ -31,6 +34,8 @@ class ListeningJob:
     work: Callable[[], Any]
     seconds: float
     """Of audio."""
+    record: Record
+    """Hears how long it took."""
 
 
 class ListeningRunner:
@@ -46,29 +51,53 @@ class ListeningRunner:
 
     def run(self, jobs: Sequence[ListeningJob]) -> list[Any]:
         """Listen."""
-        return [job.work() for job in jobs]
+        return [_heard(job) for job in jobs]
+
+
+def _heard(job: ListeningJob) -> Any:
+    begun_s = time.perf_counter()
+    try:
+        return job.work()
+    finally:
+        job.record.stage("diarize", begun_s, time.perf_counter())
 
 
 class DiarizationService:
     """What transcriptions call: begin a `Hearing` for each request."""
 
     def __init__(
-        self, engine: Diarizer, workers: Workers[ListeningJob, Any], threads: Executor
+        self,
+        engine: Diarizer,
+        workers: Workers[ListeningJob, Any],
+        threads: Executor,
+        size_bytes: int = 0,
     ) -> None:
         self.engine = engine
+        self.size_bytes = size_bytes
+        """Of its files."""
         self.workers = workers
         self._threads = threads
 
     def begin(
-        self, options: SpeakerOptions, known: Sequence[str] = (), caller: str = ""
+        self,
+        options: SpeakerOptions,
+        known: Sequence[str] = (),
+        caller: str = "",
+        record: Record = UNRECORDED,
     ) -> Hearing:
-        """A recording of `caller`; `known` are the names of the known speakers of `options`."""
-        return Hearing(self, self.engine.follow(options), known, caller)
+        """A recording of `caller`; `known` are the names of the known speakers of `options`, and
+        `record` hears where its time goes."""
+        following = self.engine.follow(options)
+        return Hearing(self, following, known, Ticket(caller, record=record))
 
-    async def voice(self, samples: Samples, caller: str = "") -> KnownVoice | None:
+    async def voice(
+        self, samples: Samples, caller: str = "", record: Record = UNRECORDED
+    ) -> KnownVoice | None:
         """The voice in a recording of one speaker; None where nobody speaks in it."""
-        job = ListeningJob(lambda: self.engine.voice(samples), self.engine.window_s)
-        found = await self.workers.outcome(self.workers.submit(Ticket(caller), job))
+        work = partial(self.engine.voice, samples)
+        job = ListeningJob(work, self.engine.window_s, record)
+        ticket = Ticket(caller, record=record)
+        found = await self.workers.outcome(self.workers.submit(ticket, job))
         return cast("KnownVoice | None", found)
 
     def close(self) -> None:
@@ -89,12 +118,12 @@ class Hearing:
         service: DiarizationService,
         following: SpeakerFollowing,
         known: Sequence[str],
-        caller: str,
+        ticket: Ticket,
     ) -> None:
         self._service = service
         self._following = following
         self._names = SpeakerNames(known)
-        self._ticket = Ticket(caller)
+        self._ticket = ticket
         self._windows = OverlappingWindows(service.engine.window_s, service.engine.step_s)
         self._ready: list[Window] = []
         self._pending: deque[Future[Any]] = deque()
@@ -137,14 +166,16 @@ class Hearing:
 
     def _submitted(self, window: Window) -> Future[Any]:
         engine = self._service.engine
-        job = ListeningJob(lambda: engine.hear(window), engine.step_s)
+        job = ListeningJob(partial(engine.hear, window), engine.step_s, self._ticket.record)
         return self._service.workers.submit(self._ticket, job)
 
     async def _follow(self) -> None:
         self._following.add(await self._service.workers.outcome(self._pending.popleft()))
 
     def _last(self) -> tuple[Segment, ...]:
+        begun_s = time.perf_counter()
         self._following.finish()
+        self._ticket.record.stage("diarize", begun_s, time.perf_counter())
         held, self._held = self._held, []
         return self._attributed(held)
 

@@ -154,6 +154,7 @@ class Residency:
         Raises:
             Conflict: requests use it, or it is being loaded.
         """
+        self._check_unused(resident)
         await self._apart(self._unload_by_hand(resident))
 
     async def sweep(self) -> None:
@@ -200,14 +201,20 @@ class Residency:
 
     async def _unload_by_hand(self, resident: Resident[Any]) -> None:
         async with self._one_at_a_time:
-            if resident.leases or resident in self._loads:
-                raise Conflict(
-                    f"The model {resident.id} is in use and stays loaded: {resident.leases} "
-                    "requests; try again when they are answered."
-                )
+            # While this waited for its turn, somebody may have come.
+            self._check_unused(resident)
             resident.called_up = False
             if resident.held is not None:
                 await self._unload(resident, "asked")
+
+    def _check_unused(self, resident: Resident[Any]) -> None:
+        if resident in self._loads:
+            raise Conflict(f"The model {resident.id} is being loaded; unload it when it is there.")
+        if resident.leases:
+            raise Conflict(
+                f"The model {resident.id} is in use and stays loaded: {resident.leases} "
+                "requests; try again when they are answered."
+            )
 
     async def _unload_if_idle(self, resident: Resident[Any]) -> None:
         async with self._one_at_a_time:

@@ -8,17 +8,13 @@ import time
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from myna.api.responses import failure, failure_of
-from myna.errors import EngineFailure
+from myna.api.responses import HEADS, SWITCHING, failure, failure_of
+from myna.errors import ClientGone, EngineFailure
 from myna.telemetry.metrics import Metrics
 from myna.telemetry.record import COUNTED_ROUTES, RequestRecord
 from myna.telemetry.traces import Traces
 
 _log = logging.getLogger("myna.access")
-
-
-_SWITCHING = 101
-"""The status of a handshake that succeeds."""
 
 
 class Telemetry:
@@ -91,23 +87,12 @@ class Access:
             return
         record = self._telemetry.begin(scope)
         scope.setdefault("state", {})["record"] = record
-
-        async def named(message: Message) -> None:
-            kind = message["type"].removeprefix("websocket.")
-            if kind in {"http.response.start", "accept"}:
-                _begin(record, message)
-            elif kind == "close" and not record.status:
-                record.status = 403  # what becomes of a socket that is closed before it is open
-            await send(message)
-            # A session is over when somebody leaves, which is no fault.
-            if kind in {"accept", "close"} or (
-                kind == "http.response.body" and not message.get("more_body")
-            ):
-                record.complete = True
-
+        telling = _Telling(record, send)
         try:
-            await self._app(scope, receive, named)
+            await self._app(scope, receive, telling)
         except Exception:
+            if telling.gone:
+                raise
             record.code = EngineFailure.type
             fields = {"request_id": record.id}
             shown = _shown(record.path)
@@ -117,7 +102,7 @@ class Access:
             if record.status:
                 raise  # the answer has begun: breaking the connection is the only honest end
             await failure(EngineFailure("The server had an error while processing your request."))(
-                scope, receive, named
+                scope, receive, telling
             )
         finally:
             error = failure_of(scope)
@@ -127,8 +112,38 @@ class Access:
             self._telemetry.end(record, scope)
 
 
+class _Telling:
+    """Sends an answer with our headers, and notes in the request's record how that goes."""
+
+    def __init__(self, record: RequestRecord, send: Send) -> None:
+        self._record = record
+        self._send = send
+        self.gone = False
+        """The client of a socket had left when something was to be sent."""
+
+    async def __call__(self, message: Message) -> None:
+        """Send a message. Raises OSError where the server says so of a socket without a client."""
+        record, kind = self._record, message["type"].removeprefix("websocket.")
+        if message["type"] in HEADS:
+            _begin(record, message)
+        elif kind == "close" and not record.status:
+            record.status = 403  # what becomes of a socket that is closed before it is open
+        try:
+            await self._send(message)
+        except OSError:
+            self.gone = True
+            if message["type"] in HEADS:
+                record.status, record.first_byte_s = ClientGone.status, None
+            raise
+        # A session is over when somebody leaves, which is no fault.
+        if kind in {"accept", "close"} or (
+            kind == "http.response.body" and not message.get("more_body")
+        ):
+            record.complete = True
+
+
 def _begin(record: RequestRecord, message: Message) -> None:
-    record.status = message.get("status", _SWITCHING)
+    record.status = message.get("status", SWITCHING)
     record.first_byte_s = record.seconds
     message.setdefault("headers", [])
     headers = MutableHeaders(scope=message)

@@ -193,6 +193,12 @@ class _Now(Collector):
         residents = self._residents()
         if residents is None:
             return found.values()
+        if (listening := residents.diarization) is not None:
+            labels = [listening.engine.name, "diarization"]
+            found["loaded"].add_metric(labels, float(listening.engine.loaded))
+            found["memory"].add_metric(
+                labels, listening.size_bytes if listening.engine.loaded else 0
+            )
         for shelf in (residents.stt, residents.tts):
             found["admitted"].add_metric([shelf.task], shelf.admission.requests)
             for resident in shelf.residents:

@@ -29,14 +29,18 @@ def exporting() -> Traces:
         from opentelemetry.exporter.otlp.proto.http.trace_exporter import (  # noqa: PLC0415 - an extra
             OTLPSpanExporter,
         )
-        from opentelemetry.sdk.resources import Resource  # noqa: PLC0415 - an extra
+        from opentelemetry.sdk.resources import (  # noqa: PLC0415 - an extra
+            OTELResourceDetector,
+            Resource,
+        )
         from opentelemetry.sdk.trace import TracerProvider  # noqa: PLC0415 - an extra
         from opentelemetry.sdk.trace.export import BatchSpanProcessor  # noqa: PLC0415 - an extra
     except ImportError as absent:
         raise ValueError(_MISSING) from absent
     service = {"service.name": "myna", "service.version": __version__}
-    # What the variables say wins over our name.
-    provider = TracerProvider(resource=Resource(service).merge(Resource.create()))
+    # What the variables say wins over our name, and our name over the SDK's for whoever has none.
+    told = Resource.create(service).merge(OTELResourceDetector().detect())
+    provider = TracerProvider(resource=told)
     provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter()))
     return Traces(provider)
 

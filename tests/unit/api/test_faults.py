@@ -87,6 +87,42 @@ def asked(fault: Fault, answering=untouched, client: Client | None = None) -> Cl
     return client
 
 
+def session(fault: Fault, *texts: str) -> list[dict]:
+    """What a client gets of a live session that says these."""
+    got: list[dict] = []
+
+    async def talks(scope, receive, send):
+        await send({"type": "websocket.accept"})
+        for text in texts:
+            await send({"type": "websocket.send", "text": text})
+        await send({"type": "websocket.close", "code": 1000})
+
+    async def send(message):
+        got.append(message)
+
+    scope = {"type": "websocket", "path": "/v1/realtime", "headers": []}
+    asyncio.run(answer_with(fault, talks, scope, Client().receive, send))
+    return got
+
+
+def test_a_handshake_is_refused_in_openais_envelope():
+    head, body = session(Fault(status=429, retry_after=2))
+    assert (head["type"], head["status"]) == ("websocket.http.response.start", 429)
+    assert (b"retry-after", b"2") in head["headers"]
+    assert json.loads(body["body"])["error"]["code"] == "rate_limit_exceeded"
+
+
+def test_a_session_is_cut_before_the_event_that_goes_beyond():
+    _, first, last = session(Fault(cut_after_bytes=8), '{"a":1}', '{"b":2}', '{"c":3}')
+    assert first["text"] == '{"a":1}'
+    assert (last["type"], last["code"]) == ("websocket.close", 1011)
+
+
+def test_the_second_event_of_a_session_is_malformed_and_no_other():
+    _, *events, _ = session(Fault(malformed=True, pause_s=0.001), '{"a":1}', '{"b":2}', '{"c":3}')
+    assert [one["text"] for one in events] == ['{"a":1}', '{"b', '{"c":3}']
+
+
 @pytest.mark.parametrize(
     ("status", "kind", "code"),
     [

@@ -1,4 +1,4 @@
-"""The models that a live session is lent."""
+"""The models that a request or a live session is lent."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def model(name: str) -> Resident[Any]:
     return Resident(About(name, size_bytes=1000), lambda: Loaded(object(), lambda: None))
 
 
-def lending(*models: Resident[Any]) -> tuple[Residency, Leases]:
+def lending(*models: Resident[Any]) -> tuple[Residency, Leases[Any]]:
     residency = Residency(models, Terms(), run=asyncio.to_thread)
     return residency, Leases(residency)
 
@@ -33,8 +33,25 @@ def test_a_model_is_lent_once_and_held_to_the_end():
         _, leases = lending(first)
         await leases.take(first)
         await leases.take(first)
-        assert leases.service(first) is first.service
+        assert leases.service(first) is leases.now(first) is first.service
         assert first.leases == 1
+        leases.end()
+        assert first.leases == 0
+
+    asyncio.run(main())
+
+
+def test_a_model_in_memory_is_lent_without_waiting_and_counts_as_one_use():
+    async def main() -> None:
+        first, cold = model("a"), model("b")
+        residency, leases = lending(first, cold)
+        await residency.load(first)
+        assert leases.now(first) is first.service
+        await leases.take(first)
+        assert first.leases == 1
+        with pytest.raises(Overloaded, match="not loaded"):
+            leases.now(cold)
+        assert (cold.state, cold.leases) == ("cold", 0)
         leases.end()
         assert first.leases == 0
 

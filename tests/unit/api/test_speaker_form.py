@@ -17,7 +17,7 @@ from myna.engines.fake import FakeTranscriber
 from myna.engines.fake_diarizer import FakeDiarizer
 from myna.errors import BadRequest
 from myna.scheduling.diarization import DiarizationService, Hearing, ListeningRunner
-from myna.scheduling.transcription import TranscriptionService
+from myna.scheduling.transcription import Bounds, TranscriptionService
 from myna.scheduling.workers import Workers
 
 URL = "data:audio/wav;base64,AAAA"
@@ -116,7 +116,7 @@ def services():
 
 def begun(services, *references: str):
     asked = SpeakerForm(tuple("abcd"[: len(references)]), references)
-    return asyncio.run(begin(asked, *services, ""))
+    return asyncio.run(begin(asked, *services, Bounds()))
 
 
 @pytest.mark.parametrize("seconds", [2.0, 6.0, 10.0])

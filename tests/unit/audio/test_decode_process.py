@@ -294,7 +294,8 @@ def test_opening_and_closing_leaks_no_descriptors(
             stream = open_file(decoder, silent_flac)
             stream.read(100)
             stream.close()
-    assert len(descriptors_of(os.getpid())) == before
+    # Fewer, where what other tests have left was collected meanwhile.
+    assert len(descriptors_of(os.getpid())) <= before
 
 
 def test_twenty_threads_decode_at_the_same_time(make_decoder, wav_file, decode_file):

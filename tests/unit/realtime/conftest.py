@@ -49,6 +49,8 @@ class Talk:
         self.asked = None
         """What the engine has been asked and has not answered."""
         self.asks = []
+        self.written_s = 0.0
+        """Audio that has got its last word."""
         self._took(self.session.open())
 
     def send(self, message):
@@ -98,6 +100,7 @@ class Talk:
             assert self.asked is None, "the engine is asked one thing at a time"
             self.asked = step.ask
             self.asks.append(step.ask)
+        self.written_s += step.written_s
         self.events += step.events
         return step.events
 

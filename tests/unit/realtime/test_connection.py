@@ -5,16 +5,18 @@ import base64
 import gc
 import json
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
 
 import pytest
 
 from myna.engines.contract.transcriber import WindowJob
-from myna.errors import EngineFailure
+from myna.errors import EngineFailure, RateLimited
 from myna.realtime import connection as module
 from myna.realtime.configuration import Configuration
 from myna.realtime.connection import EXPIRED, TOO_SLOW, Connection
 from myna.realtime.habits import Habits
 from myna.realtime.session import Session
+from myna.stages import Unrecorded
 
 from .conftest import FakeHearing, spoken
 
@@ -90,7 +92,22 @@ class Peer:
             await self.changed.wait()
 
 
-def play(scene, peer_maker=Peer, longest_s=None, guessing=None):
+@dataclass
+class Notes(Unrecorded):
+    """What became known of a session."""
+
+    audio_s: float = 0.0
+    stages: list[str] = field(default_factory=list)
+
+    def audio(self, seconds):
+        self.audio_s += seconds
+
+    def stage(self, stage, begun_s, ended_s):
+        assert begun_s <= ended_s
+        self.stages.append(stage)
+
+
+def play(scene, peer_maker=Peer, longest_s=None, guessing=None, **also):
     """Run a scene beside a connection; what the connection ended with."""
 
     async def everything():
@@ -103,6 +120,7 @@ def play(scene, peer_maker=Peer, longest_s=None, guessing=None):
                 threads=threads,
                 guessing=guessing,
                 caller="alice",
+                **also,
             )
             running = asyncio.create_task(connection.run(longest_s))
             async with asyncio.timeout(240):
@@ -133,6 +151,44 @@ def test_a_commit_is_answered():
     assert peer.events[-1]["transcript"] == TEXT
     assert [ticket.caller for ticket in peer.hearing.tickets] == ["alice"]
     assert peer.hearing.tickets[0].live
+
+
+def test_where_its_time_goes_and_what_was_written_down_is_told():
+    words = spoken(TEXT)
+
+    async def scene(peer):
+        peer.put(audio(words[:9600]), audio(words[9600:]), COMMIT)
+        await peer.until("completed")
+        peer.put(None)
+
+    notes = Notes()
+    play(scene, record=notes)
+    assert notes.stages.count("decode") == 1
+    assert "encode-out" in notes.stages
+    assert notes.audio_s == pytest.approx(len(words) / 24_000, abs=0.1)
+
+
+def test_who_may_have_nothing_written_down_is_told_so_item_by_item():
+    """Others are admitted again later, and the session goes on."""
+    refusals = [RateLimited("audio-seconds", 10), None]
+
+    def admit():
+        if refusal := refusals.pop(0):
+            raise refusal
+
+    async def scene(peer):
+        peer.put(audio(spoken(TEXT)), COMMIT)
+        await peer.until("failed")
+        peer.put(audio(spoken(TEXT)), COMMIT)
+        await peer.until("completed")
+        peer.put(None)
+
+    notes = Notes()
+    peer, _ = play(scene, admit=admit, record=notes)
+    (failed,) = (event for event in peer.events if event["type"].endswith("failed"))
+    assert failed["error"]["code"] == "rate_limit_exceeded"
+    assert len(peer.hearing.tickets) == 1
+    assert notes.audio_s > 0
 
 
 def test_a_client_that_leaves_in_the_middle_takes_its_work_along():

@@ -302,6 +302,20 @@ def test_an_early_answer_that_is_still_awaited_becomes_the_last_word(talk):
     assert client.answer()[-1]["transcript"] == TEXT
 
 
+def test_audio_is_written_down_once_however_often_it_was_tried(talk):
+    client = talk(MANUAL)
+    for word in ("One.", "Two.", "Three.", "Four."):
+        client.append(spoken(word), step_s=0.1)
+        client.append(silence(0.4), step_s=0.1)
+    assert [ask.kind for ask in client.asks].count("early") == 4
+    assert client.written_s == 0.0
+    client.commit()
+    client.answer()
+    (completed,) = client.said("completed")
+    assert completed["transcript"] == "One. Two. Three. Four."
+    assert 0.0 < client.written_s <= completed["usage"]["seconds"] + 1.0
+
+
 def test_audio_that_comes_in_a_burst_is_not_guessed_at(talk):
     client = talk(MANUAL)
     words = spoken(TEXT)

@@ -322,10 +322,29 @@ def test_a_model_that_is_being_loaded_is_not_unloaded_by_hand():
         residency = world.residency(wait_s=0.0)
         with pytest.raises(Overloaded):
             await residency.lease(world.models["a"])
-        unloading = await later(residency.unload(world.models["a"]))
+        with pytest.raises(Conflict, match="is being loaded"):
+            await residency.unload(world.models["a"])
         await residency.load(world.models["a"])
-        await unloading  # it came when the model was there, and nobody used it
-        assert world.events == ["+a", "-a"]
+        assert world.events == ["+a"]
+
+    simulated(main)
+
+
+def test_who_comes_before_a_model_is_unloaded_keeps_it():
+    """Unloading waits for its turn: another model is being loaded."""
+
+    async def main() -> None:
+        world = World({"a": MB, "b": MB})
+        residency = world.residency()
+        await residency.load(world.models["a"])
+        loading = await later(residency.load(world.models["b"]))
+        unloading = await later(residency.unload(world.models["a"]))
+        lease = await residency.lease(world.models["a"])
+        await loading
+        with pytest.raises(Conflict, match="1 requests"):
+            await unloading
+        lease.end()
+        assert world.events == ["+a", "+b"]
 
     simulated(main)
 

@@ -178,6 +178,29 @@ def test_a_handshake_that_is_refused_has_its_status_and_its_reason():
     assert sample(telemetry, "myna_rejections_total", route="realtime", reason="overload") == 1
 
 
+@pytest.mark.parametrize("refused", [False, True])
+def test_a_client_that_leaves_before_its_handshake_is_answered_is_a_cancellation(log, refused):
+    """A server says so when the answer is sent; it is no crash."""
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        if refused:
+            await failure(Overloaded("full"))(scope, receive, send)
+        await send({"type": "websocket.accept"})
+
+    async def receive() -> Message:
+        return {"type": "websocket.connect"}
+
+    async def send(_: Message) -> None:
+        raise OSError
+
+    telemetry = Telemetry()
+    with pytest.raises(OSError):
+        asyncio.run(Access(app, telemetry)(socket(), receive, send))
+    assert sample(telemetry, "myna_requests_total", route="realtime", status="499") == 1
+    assert sample(telemetry, "myna_cancellations_total", route="realtime") == 1
+    assert "crashed" not in log.text
+
+
 def test_a_socket_where_there_is_none_is_forbidden():
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
         await send({"type": "websocket.close"})

@@ -71,6 +71,11 @@ class Diarizer(Protocol):
     step_s: float
     """From the beginning of one window to that of the next."""
 
+    @property
+    def loaded(self) -> bool:
+        """Whether it is in memory, which its first work brings about."""
+        ...
+
     def hear(self, window: Window) -> Any:
         """Listen to one window: the engine's work, in any order of windows. What comes back is
         small, and for `SpeakerFollowing.add`."""

@@ -32,9 +32,14 @@ class SpeakerDiarizer:
         self._lock = Lock()
         self._networks: tuple[Segmenter, VoiceEncoder] | None = None
 
+    @property
+    def loaded(self) -> bool:
+        """Whether the networks have been read."""
+        return self._networks is not None
+
     def hear(self, window: Window) -> HeardWindow:
         """Listen to one window, about 0.15 s of work where people talk all the time."""
-        return hear(window.samples, *self._loaded())
+        return hear(window.samples, *self._both())
 
     def voice(self, samples: Samples) -> KnownVoice | None:
         """The voice of whoever speaks most in at most 10 s; None where nobody does."""
@@ -52,7 +57,7 @@ class SpeakerDiarizer:
 
     def warm_up(self) -> None:
         """Load the networks and run both."""
-        segmenter, encoder = self._loaded()
+        segmenter, encoder = self._both()
         noise = np.random.default_rng(0).normal(0, 0.1, WINDOW_SAMPLES).astype(np.float32)
         segmenter.activity(noise)
         encoder.voiceprint(noise[: 2 * SAMPLE_RATE_HZ])
@@ -62,7 +67,7 @@ class SpeakerDiarizer:
         with self._lock:
             self._networks = None
 
-    def _loaded(self) -> tuple[Segmenter, VoiceEncoder]:
+    def _both(self) -> tuple[Segmenter, VoiceEncoder]:
         with self._lock:
             if self._networks is None:
                 self._networks = (
