@@ -22,6 +22,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 import httpx
+import loop_watch
 import openai
 import pytest
 from websockets.sync.client import connect
@@ -44,15 +45,17 @@ PLACES = 8
 def cluster(launch, tmp_path_factory):
     token = tmp_path_factory.mktemp("ray") / "token"
     token.write_text("f" * 64)
+    blocked = tmp_path_factory.mktemp("blocked")
     server = launch(
         "cluster", *MODELS, "--cluster", "--stt-replicas", "2", "--preload", "fake",
         "--max-requests", str(PLACES), "--max-sessions", "4", "--threads", "1",
         "--load-wait-s", str(PATIENCE_S),
-        env={"RAY_AUTH_TOKEN_PATH": str(token)},
+        env={"RAY_AUTH_TOKEN_PATH": str(token)} | loop_watch.variables(blocked),
         secrets=("myna repeats",),
     )  # fmt: skip
     with ended_wholly(server.process, server.stop):
         yield server
+    assert loop_watch.seen(blocked) == [], "an event loop was blocked, in the gateway or a replica"
 
 
 @contextmanager
@@ -237,6 +240,10 @@ def test_what_neither_a_replica_nor_the_queue_has_room_for_is_sent_away(cluster)
                 "service_unavailable_error",
                 "server_is_overloaded",
             )
+        # Who runs it, and what restarts it, sees it all the same.
+        full = {"replica": "TextToSpeech#", "task": "speech"}
+        assert sample(cluster, "myna_admitted_requests", **full) == PLACES
+        assert cluster.get("/ready").json()["status"] == "ready"
         gateway = {"replica": "gateway", "reason": "overload"}
         assert sample(cluster, "myna_rejections_total", **gateway) >= len(refused)
     cluster.eventually(
