@@ -14,17 +14,16 @@ import re
 import select
 import signal
 import socket
-import subprocess
-import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
 import httpx
 import loop_watch
 import openai
 import pytest
+from family import alive, descendants, ended_wholly
 from websockets.sync.client import connect
 
 from myna.engines.fake import recording
@@ -56,42 +55,6 @@ def cluster(launch, tmp_path_factory):
     with ended_wholly(server.process, server.stop):
         yield server
     assert loop_watch.seen(blocked) == [], "an event loop was blocked, in the gateway or a replica"
-
-
-@contextmanager
-def ended_wholly(process, stop):
-    """Behind it nothing is left of what `process` has started, whatever happened inside."""
-    try:
-        yield
-    finally:
-        family = descendants(process.pid)
-        try:
-            stop()
-            left = [pid for pid in family if alive(pid)]
-        finally:
-            for pid in family:
-                with suppress(ProcessLookupError):
-                    os.kill(pid, signal.SIGKILL)
-    assert left == []
-
-
-def descendants(root):
-    """Ids of the processes that `root` has started, and of theirs (Linux)."""
-    parents = {}
-    for file in Path("/proc").glob("[0-9]*/stat"):
-        with suppress(OSError):  # it has ended meanwhile
-            pid, rest = file.read_text().split(" ", 1)
-            parents[int(pid)] = int(rest.rpartition(") ")[2].split()[1])
-    found = [root]
-    for pid in found:
-        found += [child for child, parent in parents.items() if parent == pid]
-    return found[1:]
-
-
-def alive(pid):
-    with suppress(OSError):
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(") ")[2][0] != "Z"
-    return False
 
 
 def replicas(cluster, name="SpeechToText"):
@@ -315,74 +278,3 @@ def test_a_replica_that_was_killed_leaves_no_decoder_behind(cluster):
         os.kill(pid, signal.SIGKILL)
     children = [child for found in before.values() for child in found]
     cluster.eventually(lambda: not any(map(alive, children)), "the decoders are gone")
-
-
-APPLICATION = """
-import json, signal, sys, ray
-from ray import serve
-from myna.cluster.application import build
-
-port, args = int(sys.argv[1]), json.loads(sys.argv[2])
-ray.init("local", num_cpus=4, object_store_memory=100 << 20, include_dashboard=False,
-         _node_ip_address="127.0.0.1")
-serve.start(http_options={"host": "127.0.0.1", "port": port})
-serve.run(build(args), name="myna")
-print("running", flush=True)
-signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
-signal.pause()
-"""
-"""What `serve run` does with the application of deploy/ray/serve.yaml, on the loopback alone."""
-
-
-@pytest.fixture
-def behind_proxy(tmp_path):
-    """The address of the application behind Ray's own proxy, its gateway a deployment."""
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
-    args = {"stt": "fake", "tts": "fake", "voices_dir": str(tmp_path / "voices"), "threads": 1}
-    token = tmp_path / "token"
-    token.write_text("f" * 64)
-    quiet = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_AUTH_TOKEN_PATH": str(token)}
-    log = tmp_path / "log"
-    with log.open("wb") as file:
-        process = subprocess.Popen(
-            [sys.executable, "-P", "-c", APPLICATION, str(port), json.dumps(args)],
-            stdin=subprocess.DEVNULL, stdout=file, stderr=file, env=os.environ | quiet,
-            start_new_session=True,
-        )  # fmt: skip
-
-    def stop():
-        process.terminate()
-        try:
-            process.wait(60)
-        finally:
-            process.kill()
-
-    with ended_wholly(process, stop):
-        until = time.monotonic() + PATIENCE_S
-        while b"running" not in log.read_bytes():
-            assert process.poll() is None, log.read_text()
-            assert time.monotonic() < until, log.read_text()
-            time.sleep(0.1)
-        yield f"http://127.0.0.1:{port}"
-
-
-def test_the_application_of_serve_yaml_answers_behind_rays_own_proxy(behind_proxy, monologue):
-    with httpx.Client(base_url=behind_proxy, trust_env=False, timeout=PATIENCE_S) as client:
-        speech = {"model": "tts-1", "voice": "alloy", "input": TEXT, "response_format": "wav"}
-        spoken = client.post("/v1/audio/speech", json=speech)
-        form = {"data": {"model": "whisper-1"}, "files": {"file": ("a.wav", spoken.content)}}
-        heard = client.post("/v1/audio/transcriptions", **form)
-        assert heard.json()["text"] == TEXT
-        assert len(heard.headers.get_list("x-request-id")) == 1
-        assert client.post("/v1/audio/speech", json={}).json()["error"]["param"] == "input"
-        assert client.get("/ready").json()["status"] == "ready"
-
-        form = {"data": {"model": "whisper-1", "stream": "true"}, "files": {"file": monologue}}
-        with client.stream("POST", "/v1/audio/transcriptions", **form) as stream:
-            assert next(stream.iter_lines()).startswith("data: ")
-        until = time.monotonic() + PATIENCE_S
-        left = re.compile(r'myna_cancellations_total\{replica="SpeechToText.* 1\.0')
-        while not left.search(client.get("/metrics").text):
-            assert time.monotonic() < until, "the replica does not know that the client has left"
-            time.sleep(0.1)
