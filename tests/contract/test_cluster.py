@@ -205,7 +205,10 @@ def test_what_neither_a_replica_nor_the_queue_has_room_for_is_sent_away(cluster)
             )
         # Who runs it, and what restarts it, sees it all the same.
         full = {"replica": "TextToSpeech#", "task": "speech"}
-        assert sample(cluster, "myna_admitted_requests", **full) == PLACES
+        cluster.eventually(
+            lambda: sample(cluster, "myna_admitted_requests", **full) == PLACES,
+            "a replica that is full tells of itself",
+        )
         assert cluster.get("/ready").json()["status"] == "ready"
         gateway = {"replica": "gateway", "reason": "overload"}
         assert sample(cluster, "myna_rejections_total", **gateway) >= len(refused)
@@ -226,6 +229,8 @@ def test_a_replica_that_dies_under_load_costs_no_request_and_none_is_answered_tw
 ):
     """Long ones, so that both are at work when it happens, and short ones before and after."""
     serving(cluster)
+    gateway = {"replica": "gateway", "route": "transcriptions"}
+    before = sample(cluster, "myna_requests_total", **gateway)
     texts = [f"This is request number {number}." for number in range(24)]
 
     def short(text):
@@ -241,6 +246,11 @@ def test_a_replica_that_dies_under_load_costs_no_request_and_none_is_answered_tw
     assert [reply.json()["text"] for _, reply in answers] == [text for text, _ in answers]
     assert len({reply.json()["text"] for reply in whole}) == 1
     assert "lost its replica" in cluster.log
+    names = [reply.headers["x-request-id"] for reply in [*whole, *(one for _, one in answers)]]
+    for name in names:
+        answered = re.findall(rf"^\S+ INFO +{name} POST \S+ 200 ", cluster.log, re.MULTILINE)
+        assert len(answered) == 1, "the gateway has answered it once"
+    assert sample(cluster, "myna_requests_total", **gateway) == before + len(names)
     serving(cluster)
 
 
@@ -268,6 +278,28 @@ def test_an_answer_that_had_begun_is_broken_off_and_the_next_request_waits_for_a
         with pytest.raises(http.client.IncompleteRead):
             response.read()
     assert cluster.transcribe(recording(TEXT)).json()["text"] == TEXT
+
+
+def test_speech_that_had_begun_is_broken_off_where_its_client_sees_it(cluster):
+    fields = {"input": " ".join([SPOKEN] * 80), "model": "piper-en_US-joe-medium"}
+    kinds = ({"response_format": "pcm"}, {"stream_format": "sse"})
+    with ExitStack() as stack:
+        answers = []
+        for kind in kinds:
+            body = json.dumps(cluster.speech_body(**fields, **kind))
+            head = {"Content-Type": "application/json"}
+            asking = cluster.asking("POST", "/v1/audio/speech", body, head)
+            answers.append(stack.enter_context(asking))
+        for answer in answers:
+            assert answer.status == 200
+            assert answer.read(1)
+        for pid in replicas(cluster, "TextToSpeech"):
+            os.kill(pid, signal.SIGKILL)
+        for answer in answers:
+            with pytest.raises(http.client.IncompleteRead) as broken:
+                answer.read()
+            assert b"speech.audio.done" not in broken.value.partial
+    assert cluster.speak(model="fake").status == 200
 
 
 def test_a_replica_that_was_killed_leaves_no_decoder_behind(cluster):

@@ -22,6 +22,8 @@ _MOST_WAITING = 4096
 """Replicas and gateways that wait at a board."""
 _LIMIT_S = 2.0
 """How long a replica has to tell; one that is silent is not waited for again until it does."""
+_REPLY_S = 5.0
+"""How long the board itself may take; it has to start, the first time."""
 _AGAIN_S = 0.5
 """Before a replica whose board is gone looks for another one."""
 
@@ -98,10 +100,13 @@ class Boards:
                 await asyncio.sleep(_AGAIN_S)
 
     async def ask(self, deployments: Collection[str]) -> Sequence[Report]:
-        """What the replicas of these deployments tell; nothing where the board was lost."""
-        board = await self._found()
+        """What the replicas of these deployments tell; nothing where there is no board."""
         try:
-            return cast("Sequence[Report]", await board.ask.remote(deployments))
+            async with asyncio.timeout(_REPLY_S):
+                board = await self._found()
+                return cast("Sequence[Report]", await board.ask.remote(deployments))
+        except TimeoutError:
+            return []
         except ray.exceptions.RayActorError:
             self._board = None
             return []
