@@ -8,6 +8,7 @@ question stands on a board, at which replicas wait for it.
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Awaitable, Callable, Collection, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -16,6 +17,8 @@ from typing import cast
 import ray
 
 from myna.cluster.calls import Report
+
+_log = logging.getLogger("myna.cluster")
 
 _NAME, _NAMESPACE = "myna-board", "myna"
 _MOST_WAITING = 4096
@@ -95,7 +98,9 @@ class Boards:
                 while True:
                     told = await report()
                     answered = cast("int", await board.tell.remote(deployment, answered, told))
-            except ray.exceptions.RayActorError:
+            except Exception as error:  # noqa: BLE001 - whoever cannot tell must go on trying
+                if not isinstance(error, ray.exceptions.RayActorError):
+                    _log.warning("nothing told to the board: %s", type(error).__name__)
                 self._board = None
                 await asyncio.sleep(_AGAIN_S)
 
@@ -107,7 +112,7 @@ class Boards:
                 return cast("Sequence[Report]", await board.ask.remote(deployments))
         except TimeoutError:
             return []
-        except ray.exceptions.RayActorError:
+        except ray.exceptions.RayError:
             self._board = None
             return []
 

@@ -11,7 +11,10 @@ with warnings.catch_warnings():
     # Ray declares its own settings in a way that pydantic has given up.
     warnings.simplefilter("ignore")
     pytest.importorskip("ray", reason="the extra `cluster` is not installed")
-    from myna.cluster.board import Board, board_name
+    from ray.exceptions import RayActorError
+
+    from myna.cluster import board as boards
+    from myna.cluster.board import Board, Boards, board_name
 
 STT, TTS = board_name("myna", "SpeechToText"), board_name("myna", "TextToSpeech")
 NEVER_S = 3600
@@ -97,3 +100,45 @@ def test_without_replicas_nobody_is_waited_for():
         assert await board.ask({STT}, NEVER_S) == []
 
     played(scene)
+
+
+class Actor:
+    """A board as a handle of Ray's has it; it is lost where there is none."""
+
+    def __init__(self, board=None):
+        self.tell, self.ask = (Method(board, name) for name in ("tell", "ask"))
+
+
+class Method:
+    def __init__(self, board, name):
+        self._call = getattr(board, name, None)
+
+    async def remote(self, *args):
+        if self._call is None:
+            raise RayActorError
+        return await self._call(*args)
+
+
+def test_a_board_that_is_lost_is_looked_for_again_by_those_who_tell_and_those_who_ask(monkeypatch):
+    async def play():
+        board = Board()
+        for_replica, for_gateway = [Actor(), Actor(board)], [Actor(), Actor(board)]
+
+        found = asyncio.Event()
+
+        async def told():
+            if not for_replica:
+                found.set()
+            return report("a")
+
+        monkeypatch.setattr(boards, "_AGAIN_S", 0)
+        monkeypatch.setattr(boards, "_put_up", lambda: for_replica.pop(0))
+        telling = asyncio.create_task(Boards().tell(STT, told))
+        await found.wait()
+        monkeypatch.setattr(boards, "_put_up", lambda: for_gateway.pop(0))
+        gateway = Boards()
+        assert await gateway.ask({STT}) == []
+        assert [one.replica for one in await gateway.ask({STT})] == ["a"]
+        telling.cancel()
+
+    asyncio.run(play())
