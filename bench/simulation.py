@@ -224,12 +224,23 @@ def fewest(replicas: Sequence[Replica], chance: random.Random) -> Replica:
     return chance.choice([one for one in replicas if one.requests == least])
 
 
+def of_two(replicas: Sequence[Replica], chance: random.Random) -> Replica:
+    """Ray Serve, and proxies that look at two replicas drawn at random."""
+    drawn = chance.sample(replicas, 2) if len(replicas) > 1 else replicas
+    return min(drawn, key=lambda one: one.requests)
+
+
 def play(
-    requests: Sequence[Asked], n_replicas: int, choose: Choose, costs: Costs, seed: int = 1
+    requests: Sequence[Asked],
+    n_replicas: int,
+    choose: Choose,
+    costs: Costs,
+    machine: Machine | None = None,
+    seed: int = 1,
 ) -> None:
     """Answer every request; each then knows when its answer came."""
     clock, chance = Clock(), random.Random(seed)
-    replicas = [Replica(clock, Machine(), costs) for _ in range(n_replicas)]
+    replicas = [Replica(clock, machine or Machine(), costs) for _ in range(n_replicas)]
     for request in requests:
         clock.at(request.arrives_s, lambda one=request: choose(replicas, chance).ask(one))
     clock.play()

@@ -14,16 +14,16 @@ import re
 import select
 import signal
 import socket
-import subprocess
-import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
 import httpx
+import loop_watch
 import openai
 import pytest
+from family import alive, descendants, ended_wholly
 from websockets.sync.client import connect
 
 from myna.engines.fake import recording
@@ -44,51 +44,17 @@ PLACES = 8
 def cluster(launch, tmp_path_factory):
     token = tmp_path_factory.mktemp("ray") / "token"
     token.write_text("f" * 64)
+    blocked = tmp_path_factory.mktemp("blocked")
     server = launch(
         "cluster", *MODELS, "--cluster", "--stt-replicas", "2", "--preload", "fake",
         "--max-requests", str(PLACES), "--max-sessions", "4", "--threads", "1",
         "--load-wait-s", str(PATIENCE_S),
-        env={"RAY_AUTH_TOKEN_PATH": str(token)},
+        env={"RAY_AUTH_TOKEN_PATH": str(token)} | loop_watch.variables(blocked),
         secrets=("myna repeats",),
     )  # fmt: skip
     with ended_wholly(server.process, server.stop):
         yield server
-
-
-@contextmanager
-def ended_wholly(process, stop):
-    """Behind it nothing is left of what `process` has started, whatever happened inside."""
-    try:
-        yield
-    finally:
-        family = descendants(process.pid)
-        try:
-            stop()
-            left = [pid for pid in family if alive(pid)]
-        finally:
-            for pid in family:
-                with suppress(ProcessLookupError):
-                    os.kill(pid, signal.SIGKILL)
-    assert left == []
-
-
-def descendants(root):
-    """Ids of the processes that `root` has started, and of theirs (Linux)."""
-    parents = {}
-    for file in Path("/proc").glob("[0-9]*/stat"):
-        with suppress(OSError):  # it has ended meanwhile
-            pid, rest = file.read_text().split(" ", 1)
-            parents[int(pid)] = int(rest.rpartition(") ")[2].split()[1])
-    found = [root]
-    for pid in found:
-        found += [child for child, parent in parents.items() if parent == pid]
-    return found[1:]
-
-
-def alive(pid):
-    with suppress(OSError):
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(") ")[2][0] != "Z"
-    return False
+    assert loop_watch.seen(blocked) == [], "an event loop was blocked, in the gateway or a replica"
 
 
 def replicas(cluster, name="SpeechToText"):
@@ -237,6 +203,13 @@ def test_what_neither_a_replica_nor_the_queue_has_room_for_is_sent_away(cluster)
                 "service_unavailable_error",
                 "server_is_overloaded",
             )
+        # Who runs it, and what restarts it, sees it all the same.
+        full = {"replica": "TextToSpeech#", "task": "speech"}
+        cluster.eventually(
+            lambda: sample(cluster, "myna_admitted_requests", **full) == PLACES,
+            "a replica that is full tells of itself",
+        )
+        assert cluster.get("/ready").json()["status"] == "ready"
         gateway = {"replica": "gateway", "reason": "overload"}
         assert sample(cluster, "myna_rejections_total", **gateway) >= len(refused)
     cluster.eventually(
@@ -255,7 +228,17 @@ def test_a_replica_that_dies_under_load_costs_no_request_and_none_is_answered_tw
     cluster, monologue
 ):
     """Long ones, so that both are at work when it happens, and short ones before and after."""
+    for _ in range(5):
+        with_one_killed(cluster, monologue)
+        if "lost its replica" in cluster.log:
+            return
+    pytest.fail("every replica that was killed had just answered its last request")
+
+
+def with_one_killed(cluster, monologue):
     serving(cluster)
+    gateway = {"replica": "gateway", "route": "transcriptions"}
+    before = sample(cluster, "myna_requests_total", **gateway)
     texts = [f"This is request number {number}." for number in range(24)]
 
     def short(text):
@@ -264,25 +247,27 @@ def test_a_replica_that_dies_under_load_costs_no_request_and_none_is_answered_tw
     with ThreadPoolExecutor(PLACES - 1) as threads:
         long = [threads.submit(cluster.transcribe, monologue) for _ in range(4)]
         load = [threads.submit(short, text) for text in texts]
-        cluster.eventually(busy(cluster), "both replicas are at work")
+        cluster.eventually(
+            lambda: busy(cluster) or all(one.done() for one in long), "both replicas are at work"
+        )
         os.kill(replicas(cluster)[0], signal.SIGKILL)
         answers = [one.result() for one in load]
         whole = [one.result() for one in long]
     assert [reply.json()["text"] for _, reply in answers] == [text for text, _ in answers]
     assert len({reply.json()["text"] for reply in whole}) == 1
-    assert "lost its replica" in cluster.log
+    names = [reply.headers["x-request-id"] for reply in [*whole, *(one for _, one in answers)]]
+    for name in names:
+        answered = re.findall(rf"^\S+ INFO +{name} POST \S+ 200 ", cluster.log, re.MULTILINE)
+        assert len(answered) == 1, "the gateway has answered it once"
+    assert sample(cluster, "myna_requests_total", **gateway) == before + len(names)
     serving(cluster)
 
 
 def busy(cluster):
-    def both():
-        return [
-            name
-            for name in set(re.findall(r'"(SpeechToText#\w+)"', cluster.get("/metrics").text))
-            if sample(cluster, "myna_requests_in_progress", replica=name, route="transcriptions")
-        ][1:]
-
-    return both
+    """Whether audio waits in two replicas."""
+    page = cluster.get("/metrics").text
+    waits = r'^myna_queued_audio_seconds\{.*replica="(SpeechToText#\w+)".*\} (?!0\.0$)'
+    return len(set(re.findall(waits, page, re.MULTILINE))) == 2
 
 
 def test_an_answer_that_had_begun_is_broken_off_and_the_next_request_waits_for_a_replica(
@@ -300,6 +285,28 @@ def test_an_answer_that_had_begun_is_broken_off_and_the_next_request_waits_for_a
     assert cluster.transcribe(recording(TEXT)).json()["text"] == TEXT
 
 
+def test_speech_that_had_begun_is_broken_off_where_its_client_sees_it(cluster):
+    fields = {"input": " ".join([SPOKEN] * 80), "model": "piper-en_US-joe-medium"}
+    kinds = ({"response_format": "pcm"}, {"stream_format": "sse"})
+    with ExitStack() as stack:
+        answers = []
+        for kind in kinds:
+            body = json.dumps(cluster.speech_body(**fields, **kind))
+            head = {"Content-Type": "application/json"}
+            asking = cluster.asking("POST", "/v1/audio/speech", body, head)
+            answers.append(stack.enter_context(asking))
+        for answer in answers:
+            assert answer.status == 200
+            assert answer.read(1)
+        for pid in replicas(cluster, "TextToSpeech"):
+            os.kill(pid, signal.SIGKILL)
+        for answer in answers:
+            with pytest.raises(http.client.IncompleteRead) as broken:
+                answer.read()
+            assert b"speech.audio.done" not in broken.value.partial
+    assert cluster.speak(model="fake").status == 200
+
+
 def test_a_replica_that_was_killed_leaves_no_decoder_behind(cluster):
     serving(cluster)
     before = {pid: descendants(pid) for pid in replicas(cluster)}
@@ -308,74 +315,3 @@ def test_a_replica_that_was_killed_leaves_no_decoder_behind(cluster):
         os.kill(pid, signal.SIGKILL)
     children = [child for found in before.values() for child in found]
     cluster.eventually(lambda: not any(map(alive, children)), "the decoders are gone")
-
-
-APPLICATION = """
-import json, signal, sys, ray
-from ray import serve
-from myna.cluster.application import build
-
-port, args = int(sys.argv[1]), json.loads(sys.argv[2])
-ray.init("local", num_cpus=4, object_store_memory=100 << 20, include_dashboard=False,
-         _node_ip_address="127.0.0.1")
-serve.start(http_options={"host": "127.0.0.1", "port": port})
-serve.run(build(args), name="myna")
-print("running", flush=True)
-signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
-signal.pause()
-"""
-"""What `serve run` does with the application of deploy/ray/serve.yaml, on the loopback alone."""
-
-
-@pytest.fixture
-def behind_proxy(tmp_path):
-    """The address of the application behind Ray's own proxy, its gateway a deployment."""
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
-    args = {"stt": "fake", "tts": "fake", "voices_dir": str(tmp_path / "voices"), "threads": 1}
-    token = tmp_path / "token"
-    token.write_text("f" * 64)
-    quiet = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_AUTH_TOKEN_PATH": str(token)}
-    log = tmp_path / "log"
-    with log.open("wb") as file:
-        process = subprocess.Popen(
-            [sys.executable, "-P", "-c", APPLICATION, str(port), json.dumps(args)],
-            stdin=subprocess.DEVNULL, stdout=file, stderr=file, env=os.environ | quiet,
-            start_new_session=True,
-        )  # fmt: skip
-
-    def stop():
-        process.terminate()
-        try:
-            process.wait(60)
-        finally:
-            process.kill()
-
-    with ended_wholly(process, stop):
-        until = time.monotonic() + PATIENCE_S
-        while b"running" not in log.read_bytes():
-            assert process.poll() is None, log.read_text()
-            assert time.monotonic() < until, log.read_text()
-            time.sleep(0.1)
-        yield f"http://127.0.0.1:{port}"
-
-
-def test_the_application_of_serve_yaml_answers_behind_rays_own_proxy(behind_proxy, monologue):
-    with httpx.Client(base_url=behind_proxy, trust_env=False, timeout=PATIENCE_S) as client:
-        speech = {"model": "tts-1", "voice": "alloy", "input": TEXT, "response_format": "wav"}
-        spoken = client.post("/v1/audio/speech", json=speech)
-        form = {"data": {"model": "whisper-1"}, "files": {"file": ("a.wav", spoken.content)}}
-        heard = client.post("/v1/audio/transcriptions", **form)
-        assert heard.json()["text"] == TEXT
-        assert len(heard.headers.get_list("x-request-id")) == 1
-        assert client.post("/v1/audio/speech", json={}).json()["error"]["param"] == "input"
-        assert client.get("/ready").json()["status"] == "ready"
-
-        form = {"data": {"model": "whisper-1", "stream": "true"}, "files": {"file": monologue}}
-        with client.stream("POST", "/v1/audio/transcriptions", **form) as stream:
-            assert next(stream.iter_lines()).startswith("data: ")
-        until = time.monotonic() + PATIENCE_S
-        left = re.compile(r'myna_cancellations_total\{replica="SpeechToText.* 1\.0')
-        while not left.search(client.get("/metrics").text):
-            assert time.monotonic() < until, "the replica does not know that the client has left"
-            time.sleep(0.1)

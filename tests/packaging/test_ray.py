@@ -73,6 +73,48 @@ def test_pods_are_what_kubernetes_takes(service):
         assert kubernetes_validate.validate(pod, KUBERNETES, strict=True) == KUBERNETES
 
 
+KUBERAY = {
+    "spec": {"serveConfigV2": str, "rayClusterConfig": dict, "serveService": dict},
+    "cluster": {
+        "headGroupSpec": dict,
+        "workerGroupSpecs": list,
+        "rayVersion": str,
+        "enableInTreeAutoscaling": bool,
+        "autoscalerOptions": dict,
+        "headServiceAnnotations": dict,
+        "suspend": bool,
+    },
+    "head": {"serviceType": str, "headService": dict, "rayStartParams": dict, "template": dict},
+    "workers": {
+        "groupName": str,
+        "replicas": int,
+        "minReplicas": int,
+        "maxReplicas": int,
+        "numOfHosts": int,
+        "rayStartParams": dict,
+        "template": dict,
+        "scaleStrategy": dict,
+    },
+}
+"""Fields of `ray.io/v1` and their types, by KubeRay's rayservice_types.go and raycluster_types.go:
+those that its releases since 1.0 have in common. No package carries the schema itself."""
+
+
+def test_kuberay_knows_every_field_by_its_type(service):
+    assert (service["apiVersion"], service["kind"]) == ("ray.io/v1", "RayService")
+    cluster = service["spec"]["rayClusterConfig"]
+    parts = [("spec", service["spec"]), ("cluster", cluster), ("head", cluster["headGroupSpec"])]
+    parts += [("workers", one) for one in cluster["workerGroupSpecs"]]
+    for kind, given in parts:
+        assert set(given) <= set(KUBERAY[kind]), kind
+        for name, value in given.items():
+            assert type(value) is KUBERAY[kind][name], (kind, name)
+        if "rayStartParams" in KUBERAY[kind]:
+            assert all(isinstance(one, str) for one in given["rayStartParams"].values())
+    for one in cluster["workerGroupSpecs"]:
+        assert one["minReplicas"] <= one["replicas"] <= one["maxReplicas"]
+
+
 def test_pods_have_the_keys_the_weights_and_no_report_of_their_use(service):
     volume = yaml.safe_load((FOLDER.parent / "kubernetes" / "weights.yaml").read_text("utf-8"))
     for container in containers(service):

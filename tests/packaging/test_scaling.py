@@ -68,6 +68,39 @@ def test_a_clip_goes_past_files(simulation, costs):
     assert clip.latency_s < 2 * alone_s < min(one.latency_s for one in files)
 
 
+def test_the_clock_gives_what_is_known_of_a_queue_with_one_worker(simulation):
+    """Requests of one length at random times: Pollaczek's and Khinchine's mean."""
+    service_s, load = 0.5, 0.7
+    flat = simulation.Costs({8.0: (0.0, service_s), 30.0: (0.0, service_s)})
+    alone = simulation.Machine(cores=1, express=0, batch_limit=1)
+    chance, now_s, asked = random.Random(4), 0.0, []
+    for _ in range(10_000):
+        now_s += chance.expovariate(load / service_s)
+        asked.append(simulation.Asked(now_s, 7.0))
+    simulation.play(asked, 1, simulation.anywhere, flat, alone)
+    mean_s = sum(one.latency_s for one in asked) / len(asked)
+    assert mean_s == pytest.approx(service_s * (1 + load / (2 * (1 - load))), rel=0.05)
+
+
+def test_erlangs_formula_gives_what_is_known(scaling):
+    assert scaling.all_busy(1, 0.7) == pytest.approx(0.7)  # one worker is busy as much as it works
+    assert scaling.all_busy(2, 0.5) == pytest.approx(1 / 3)
+    assert scaling.all_busy(200, 0.5) < 1e-9
+
+
+def test_the_less_busy_of_two_is_between_anywhere_and_the_least_busy_of_all(
+    simulation, scaling, measured
+):
+    def p95(choose):
+        asked = scaling.arrivals(190.0, 120.0)
+        simulation.play(asked, 10, choose, measured)
+        return scaling.clips(asked, 95)
+
+    blind, two, best = map(p95, (simulation.anywhere, simulation.of_two, simulation.fewest))
+    assert best < two < blind
+    assert two - best < blind - two
+
+
 def test_windows_come_in_the_lengths_of_the_engine(simulation):
     assert list(simulation.windows(5.0)) == [8.0]
     assert list(simulation.windows(11.0)) == [12.0]
@@ -92,6 +125,7 @@ def test_the_tables_of_the_page_are_what_the_command_makes(root, scaling, measur
     """Those that take no minute to make again, and the rows of one replica."""
     assert table(root, "checked") == scaling.checked(measured)
     assert table(root, "by length") == scaling.by_length(measured)
+    assert table(root, "by pooling") == scaling.by_pooling(measured)
     one = scaling.by_replicas(measured, (1,))
     assert table(root, "by replicas").startswith(one)
 

@@ -5,14 +5,13 @@ import asyncio
 import base64
 import json
 import time
-import traceback
 from contextlib import contextmanager
 from pathlib import Path
 
-import blockbuster.blockbuster
 import numpy as np
 import pytest
-from blockbuster import BlockBusterFunction, BlockingError, blockbuster_ctx
+from blockbuster import BlockingError
+from loop_watch import watched
 from websockets.asyncio.client import connect
 
 from myna.audio.codecs import layout_of
@@ -24,51 +23,13 @@ from .conftest import served
 MIB = 1024 * 1024
 TEXT = "The myna repeats what it hears."
 
-# Beyond what the detector knows by itself.
-ALSO_BLOCKING = ("builtins.open", "os.open", "os.fsync", "os.pread", "os.ftruncate")
-
-# Locks that are held for a few instructions and never across work, input or output.
-MAY_WAIT_FOR_A_LOCK = [
-    # The fair queue is a heap; workers leave it before they run a batch.
-    ("myna/scheduling/workers.py", {"submit", "cancel", "queued_s"}),
-    # A stream's flags; its reader leaves them before it waits for the decoder.
-    ("myna/audio/decode.py", {"close"}),
-    # A future's state, while a worker thread sets it.
-    ("concurrent/futures/_base.py", {"add_done_callback", "cancel", "cancelled", "result"}),
-]
-MAY_READ_FILES = [
-    # Python reads source files to print a traceback, and modules to import them.
-    ("linecache.py", {"checkcache", "updatecache"}),
-    ("<frozen importlib._bootstrap>", {"_find_and_load"}),
-    # FastAPI looks up where an endpoint is defined at its first request, and remembers it.
-    ("fastapi/routing.py", {"_extract_endpoint_context"}),
-]
-
 
 @contextmanager
-def watched(monkeypatch):
+def nothing_blocks():
     """Fail at the end if the loop blocked, even where the server survived it."""
     seen = []
-
-    class Seen(BlockingError):
-        def __init__(self, func):
-            super().__init__(func)
-            seen.append(f"{func}:\n{''.join(traceback.format_stack()[-8:-1])}")
-
-    monkeypatch.setattr(blockbuster.blockbuster, "BlockingError", Seen)
-    with blockbuster_ctx() as detector:
-        for where in MAY_WAIT_FOR_A_LOCK:
-            detector.functions["threading.Lock.acquire"].can_block_in(*where)
-        more = [BlockBusterFunction(None, name) for name in ALSO_BLOCKING]
-        for function in [detector.functions["os.stat"], *more]:
-            function.can_block_functions += MAY_READ_FILES
-        for function in more:
-            function.activate()
-        try:
-            yield
-        finally:
-            for function in more:
-                function.deactivate()
+    with watched(seen.append):
+        yield
     assert not seen, "\n".join(seen)
 
 
@@ -233,19 +194,19 @@ SCENES = [
 
 
 @pytest.mark.parametrize("scene", SCENES, ids=[scene.__name__ for scene in SCENES])
-def test_nothing_blocks_the_event_loop(monkeypatch, tmp_path, scene):
+def test_nothing_blocks_the_event_loop(tmp_path, scene):
     async def play():
         async with served(tmp_path, max_upload_bytes=5 * MIB) as client:
-            with watched(monkeypatch):
+            with nothing_blocks():
                 await scene(client)
 
     asyncio.run(play())
 
 
-def test_nothing_blocks_it_when_all_happens_at_once(monkeypatch, tmp_path):
+def test_nothing_blocks_it_when_all_happens_at_once(tmp_path):
     async def play():
         async with served(tmp_path, max_upload_bytes=5 * MIB) as client:
-            with watched(monkeypatch):
+            with nothing_blocks():
                 await asyncio.gather(*(scene(client) for scene in SCENES))
 
     asyncio.run(play())
@@ -254,9 +215,9 @@ def test_nothing_blocks_it_when_all_happens_at_once(monkeypatch, tmp_path):
 @pytest.mark.parametrize(
     "block", [lambda: time.sleep(0.001), lambda: Path(__file__).read_bytes()], ids=["sleep", "read"]
 )
-def test_the_detector_is_awake(monkeypatch, block):
+def test_the_detector_is_awake(block):
     async def play():
-        with watched(monkeypatch):
+        with nothing_blocks():
             block()
 
     with pytest.raises(BlockingError):

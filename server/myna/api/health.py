@@ -23,6 +23,4 @@ async def health() -> Response:
 @router.get("/ready", summary="The models are loaded and warm")
 async def ready(request: Request) -> Response:
     """200 with the models that are loaded; 503 until then."""
-    residents = context(request).loaded()
-    loaded = [resident.id for resident in residents.all if resident.held]
-    return json_response({"status": "ready", "models": loaded})
+    return json_response({"status": "ready", "models": context(request).loaded().names})

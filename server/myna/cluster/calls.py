@@ -42,6 +42,19 @@ class Call:
     """Of a session."""
 
 
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What a replica tells of itself."""
+
+    task: Task
+    replica: str
+    """Its name."""
+    models: Sequence[str]
+    """Those that are loaded."""
+    metrics: str
+    """What it tells Prometheus, in the text format."""
+
+
 class ReplicaLost(Exception):
     """The replica that had the request is gone."""
 
@@ -58,8 +71,8 @@ class Fleet(Protocol):
         """
         ...
 
-    async def metrics(self) -> Mapping[str, str]:
-        """What each replica tells Prometheus, by the replica's name."""
+    async def reports(self) -> Sequence[Report]:
+        """Of every replica that is there, however many requests it has."""
         ...
 
     def line(self) -> OpenLine:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncGenerator, Mapping
 from typing import Any
 
@@ -9,6 +10,7 @@ import ray
 from ray import serve
 from ray.serve.schema import LoggingConfig
 
+from myna.cluster.board import Boards, board_name
 from myna.cluster.calls import Batch, Call
 from myna.cluster.replica import Replica
 from myna.cluster.scaling import QueuedAudio
@@ -29,9 +31,12 @@ class Deployed:
         cpus = context.get_assigned_resources().get("CPU", 0)
         if not settings.threads and cpus >= 1:
             settings = settings.model_copy(update={"threads": int(cpus)})
-        name = serve.get_replica_context().replica_tag
-        self._replica = Replica(settings, task, f"{DEPLOYMENTS[task]}#{name}")
+        here = serve.get_replica_context()
+        self._replica = Replica(settings, task, f"{here.deployment}#{here.replica_tag}")
         await self._replica.start()
+        self._telling = asyncio.create_task(
+            Boards().tell(board_name(here.app_name, here.deployment), self._replica.report)
+        )
 
     async def answer(self, call: Call) -> AsyncGenerator[Batch]:
         """The answer to a request or a session."""
@@ -41,10 +46,6 @@ class Deployed:
                 yield batch
         finally:
             await batches.aclose()
-
-    async def metrics(self) -> tuple[str, str]:
-        """The replica's name, and what it tells Prometheus."""
-        return await self._replica.metrics()
 
     async def record_autoscaling_stats(self) -> Mapping[str, float]:
         """What Ray's autoscaler is told, every few seconds."""
@@ -56,6 +57,8 @@ class Deployed:
 
     async def __del__(self) -> None:
         """Ray takes the replica down."""
+        if hasattr(self, "_telling"):
+            self._telling.cancel()
         if hasattr(self, "_replica"):
             await self._replica.stop()
 

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import logging
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import suppress
-from typing import Any, cast
+from typing import cast
 
 from ray.exceptions import RayActorError, RayError, RayTaskError
 from ray.serve.exceptions import (
@@ -18,17 +17,14 @@ from ray.serve.exceptions import (
 )
 from ray.serve.handle import DeploymentHandle
 
-from myna.cluster.calls import Batch, Call, ReplicaLost
+from myna.cluster.board import Boards, board_name
+from myna.cluster.calls import Batch, Call, ReplicaLost, Report
 from myna.cluster.mailbox import Lines, MailboxLine
 from myna.cluster.tasks import Task
 from myna.errors import EngineFailure, MynaError, Overloaded
 
-_log = logging.getLogger("myna.cluster")
-
 _FULL_RETRY_S = 2.0
 """When to come back where Ray does not say: a queue that is full is seldom empty in a second."""
-_REPORT_S = 5.0
-"""How long a replica has to tell its metrics."""
 
 
 class RayFleet:
@@ -37,6 +33,7 @@ class RayFleet:
     def __init__(self, handles: Mapping[Task, DeploymentHandle]) -> None:
         self._handles = handles
         self._lines = Lines()
+        self._boards = Boards()
 
     async def call(self, task: Task, call: Call) -> AsyncGenerator[Batch]:
         """The answer of the replica that Ray chooses: the less busy of two."""
@@ -61,29 +58,17 @@ class RayFleet:
                 with suppress(RayServeException, RayError):  # of one that has failed meanwhile
                     response.cancel()
 
-    async def metrics(self) -> Mapping[str, str]:
-        """Of every replica that answers in time."""
-        answers = await asyncio.gather(
-            *(asyncio.to_thread(_reports, handle) for handle in self._handles.values()),
-            return_exceptions=True,
-        )
-        pages: dict[str, str] = {}
-        for answer in answers:
-            if isinstance(answer, BaseException):
-                _log.warning("no metrics of a deployment: %s", type(answer).__name__)
-                continue
-            pages |= {one[0]: one[1] for one in answer if isinstance(one, tuple)}
-        return pages
+    async def reports(self) -> Sequence[Report]:
+        """Of every replica that is there."""
+        names = {
+            board_name(one.app_name, one.name)
+            for one in (handle.deployment_id for handle in self._handles.values())
+        }
+        return await self._boards.ask(names)
 
     def line(self) -> MailboxLine:
         """A line for a session."""
         return self._lines.open()
-
-
-def _reports(handle: DeploymentHandle) -> list[Any]:
-    """Of each replica its report, or what it raised. Waits in the thread: under load, what Ray
-    gives an event loop to await has been seen not to wake it."""
-    return handle.broadcast("metrics").results(timeout_s=_REPORT_S, return_exceptions=True)
 
 
 def translated(error: Exception) -> Exception:

@@ -75,7 +75,7 @@ class Gateway:
         fleet = self._ready_fleet()
         body = await self._body(request)
         if path == "/ready":
-            answer = await unless_gone(request, readiness(fleet, self._tasks, portable(scope)))
+            answer = await unless_gone(request, readiness(fleet, self._tasks))
             await answer(scope, receive, send)
         elif path == "/metrics":
             answer = await unless_gone(

@@ -11,7 +11,7 @@ from prometheus_client import generate_latest
 
 from myna.api.context import Context
 from myna.app import create_app
-from myna.cluster.calls import Batch, Call
+from myna.cluster.calls import Batch, Call, Report
 from myna.cluster.hosting import answer
 from myna.cluster.scaling import BUSY, QUEUED
 from myna.cluster.tasks import Task, narrowed
@@ -82,10 +82,11 @@ class Replica:
         admission = (residents.stt if self.task == "stt" else residents.tts).admission
         return {QUEUED: admission.queued_s, BUSY: float(admission.requests > 0)}
 
-    async def metrics(self) -> tuple[str, str]:
-        """The replica's name, and what it tells Prometheus."""
-        page = await asyncio.to_thread(generate_latest, self._context.registry)
-        return self._name, page.decode("utf-8")
+    async def report(self) -> Report:
+        """What it tells of itself."""
+        page: bytes = await asyncio.to_thread(generate_latest, self._context.registry)
+        loaded = self._context.loaded().names
+        return Report(self.task, self._name, loaded, page.decode("utf-8"))
 
     @property
     def _context(self) -> Context:

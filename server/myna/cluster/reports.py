@@ -24,7 +24,8 @@ async def merged(fleet: Fleet, own: CollectorRegistry, accept: str) -> Response:
     """The metrics of all replicas and the gateway's `own`, each sample with the label `replica`,
     in the form that the header `Accept` asks for."""
     own_page: bytes = await asyncio.to_thread(generate_latest, own)
-    pages = {GATEWAY: own_page.decode("utf-8"), **await fleet.metrics()}
+    pages = {one.replica: one.metrics for one in await fleet.reports()}
+    pages[GATEWAY] = own_page.decode("utf-8")
     encode, kind = choose_encoder(accept)
     body: bytes = await asyncio.to_thread(lambda: encode(together(pages)))
     return Response(body, media_type=kind)

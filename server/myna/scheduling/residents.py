@@ -118,6 +118,11 @@ class Residents:
         return (*self.stt.residents, *self.tts.residents)
 
     @property
+    def names(self) -> list[str]:
+        """What those in memory are called."""
+        return [resident.id for resident in self.all if resident.held]
+
+    @property
     def known(self) -> tuple[AnyResident, ...]:
         """Those as well that nobody may name yet."""
         return (*self.stt.known, *self.tts.known)

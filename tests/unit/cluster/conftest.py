@@ -8,6 +8,7 @@ import httpx
 import pytest
 
 from myna.app import create_app
+from myna.cluster.calls import Report
 from myna.cluster.front import front
 from myna.cluster.hosting import answer
 from myna.cluster.tasks import tasks_of
@@ -23,14 +24,17 @@ class NearFleet:
         self.app = app
         self.troubles = []
         self.calls = []
+        self.present = ["stt", "tts"]
 
     def call(self, task, call):
         self.calls.append((task, call))
         trouble = self.troubles.pop(0) if self.troubles else None
         return answer(self.app, call) if trouble is None else trouble()
 
-    async def metrics(self):
-        return {"stt": "# TYPE x gauge\nx 1.0\n", "tts": "# TYPE x gauge\nx 2.0\n"}
+    async def reports(self):
+        names = self.app.state.context.loaded().names
+        page = "# TYPE x gauge\nx 1.0\n"
+        return [Report(task, f"{task}#1", names, page) for task in self.present]
 
     def line(self):
         raise NotImplementedError
