@@ -250,7 +250,6 @@ export function captions(settings) {
 /** The settings of a session, as Python and JavaScript both read them. */
 function session(named, language, indent) {
   const input = {
-    format: { type: "audio/pcm", rate: 24000 },
     transcription: { model: "whisper-1", ...(language && { language }) },
     turn_detection: { type: "server_vad" },
   };
@@ -259,13 +258,11 @@ function session(named, language, indent) {
   return [
     `${named}{`,
     `${indent}"type": "transcription",`,
-    `${indent}"audio": {`,
-    `${indent.repeat(2)}"input": {`,
+    `${indent}"audio": {"input": {`,
     ...Object.entries(input).map(
-      ([name, value]) => `${indent.repeat(3)}${literal(name)}: {${members(value).join(", ")}},`,
+      ([name, value]) => `${indent.repeat(2)}${literal(name)}: {${members(value).join(", ")}},`,
     ),
-    `${indent.repeat(2)}},`,
-    `${indent}},`,
+    `${indent}}},`,
     "}",
   ];
 }
