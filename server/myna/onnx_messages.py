@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 from myna import protobuf
 
-FLOAT, INT64 = 1, 7
+FLOAT, UINT8, INT8, INT64 = 1, 2, 3, 7
 """TensorProto.DataType"""
 _ATTRIBUTE_FLOAT, _ATTRIBUTE_INT, _ATTRIBUTE_STRING, _ATTRIBUTE_INTS = 1, 2, 3, 7
 """AttributeProto.AttributeType"""
@@ -20,11 +20,16 @@ Attribute = float | int | str | Sequence[int]
 
 def float_value(name: str, shape: Sequence[int | str]) -> bytes:
     """ValueInfoProto of a float tensor."""
+    return value_info(name, shape, FLOAT)
+
+
+def value_info(name: str, shape: Sequence[int | str], kind: int) -> bytes:
+    """ValueInfoProto of a tensor; a dimension that varies has a name instead of a size."""
     dims = [
         protobuf.text(2, size) if isinstance(size, str) else protobuf.integer(1, size)
         for size in shape
     ]
-    tensor = protobuf.integer(1, FLOAT) + protobuf.data(2, protobuf.each(1, dims))
+    tensor = protobuf.integer(1, kind) + protobuf.data(2, protobuf.each(1, dims))
     return protobuf.text(1, name) + protobuf.data(2, protobuf.data(1, tensor))
 
 

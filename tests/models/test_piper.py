@@ -17,7 +17,7 @@ import soxr
 from whisper_normalizer.english import EnglishTextNormalizer
 
 from myna.audio.joints import PAUSES_S, joined
-from myna.engines.contract import Voice
+from myna.engines.contract.voice import Voice
 from myna.engines.piper import PiperSynthesizer
 from myna.engines.piper.vocoder import SplitVocoder, WholeVocoder, load_vocoder
 from myna.engines.sessions import onnx_session

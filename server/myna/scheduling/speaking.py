@@ -16,7 +16,8 @@ import numpy as np
 from myna.audio.encode import SpeechEncoder, encoder
 from myna.audio.joints import Piece
 from myna.audio.loudness import Leveller, VoiceLoudness
-from myna.engines.contract import Samples, Synthesizer
+from myna.engines.contract.samples import Samples
+from myna.engines.contract.synthesizer import Synthesizer
 from myna.errors import BadRequest, EngineFailure, MynaError
 from myna.scheduling.pieces import Line, Made, PieceJob, Utterance
 from myna.scheduling.queue import Ticket
