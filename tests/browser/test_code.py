@@ -97,6 +97,24 @@ def test_live_captions_are_a_program_too(page, speech_file, tmp_path):
     assert "repeats what it hears." in ran("Python", text, tmp_path)
 
 
+def test_live_captions_of_several_turns_are_all_printed(page, speech_file, tmp_path):
+    page.click("#tab-live")
+    with wave.open(str(speech_file)) as once, wave.open(str(tmp_path / "talk.wav"), "wb") as twice:
+        twice.setparams(once.getparams())
+        twice.writeframes(once.readframes(once.getnframes()) * 2)
+    printed = ran("Python", program(page, "Python"), tmp_path)
+    assert printed.count("repeats what it hears.") == 2
+
+
+@pytest.mark.skipif(not shutil.which("node"), reason="node is not installed")
+def test_live_captions_are_a_program_for_node_too(page, speech_file, tmp_path):
+    page.click("#tab-live")
+    with wave.open(str(speech_file)) as talk:
+        (tmp_path / "talk.pcm").write_bytes(talk.readframes(talk.getnframes()))
+    older = {"NODE_OPTIONS": "--experimental-websocket"}  # Node 20 has WebSocket behind this
+    assert "repeats what it hears." in ran("Node", program(page, "Node"), tmp_path, **older)
+
+
 def test_the_chosen_language_of_code_is_kept_over_a_tab_that_lacks_it(page):
     expect(page.locator("#code-curl")).to_have_attribute("aria-selected", "true")
     page.click("#tab-live")

@@ -103,9 +103,18 @@ def test_a_text_is_spoken_and_transcribed_by_keyboard_alone(slow_page):
     expect(page.locator("#tab-transcribe")).to_be_focused()
     page.get_by_role("slider", name="Position in the recording").focus()
     page.keyboard.press("ArrowRight")
+    expect(page.locator(".word.said")).to_have_count(2)
+    page.keyboard.press("ArrowLeft")
+    expect(page.locator(".word.said")).to_have_count(0)
     page.get_by_role("button", name="Play from 0:00").focus()
     page.keyboard.press("Enter")
     expect(page.locator(".word.now")).to_have_count(1)
+
+
+def test_tabs_of_the_page_fit_in_a_line_of_a_small_phone(open_page, url):
+    page = open_page(url, viewport=PHONE)
+    places = [page.locator(f"#tab-{tab}").bounding_box() for tab in ("transcribe", "speak", "live")]
+    assert len({place["y"] for place in places}) == 1
 
 
 @pytest.mark.parametrize(
@@ -120,9 +129,20 @@ def test_arrows_go_round_the_tabs(page, pressed, shown):
 
 
 def test_what_happens_is_announced(page, speech_file):
+    """The text while it comes, and not once more when its words are timed."""
+    page.evaluate(
+        """() => {
+          window.live = [];
+          const transcript = document.querySelector("#transcript");
+          new MutationObserver(() => window.live.push(transcript.getAttribute("aria-live")))
+            .observe(transcript, { childList: true });
+        }"""
+    )
     page.set_input_files("#file", speech_file)
     expect(page.get_by_role("status").filter(has_text="Done.")).to_be_visible()
-    assert page.locator("#transcript").get_attribute("aria-live") == "polite"
+    live = page.evaluate("window.live")
+    assert live[0] == "polite"
+    assert live[-1] == "off"
     assert page.locator("#captions").get_attribute("role") == "log"
 
 

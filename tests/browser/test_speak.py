@@ -96,8 +96,11 @@ def test_stop_is_silent_at_once_and_keeps_what_was_heard(speaking):
     speaking.fill("#text", "A long story about a bird. " * 20)
     speaking.click("#say")
     expect(speaking.locator(".take .facts")).to_contain_text("made in")
+    play = speaking.get_by_role("button", name="Play take of alloy")
+    expect(play).to_be_disabled()  # as it can be heard already
     speaking.click("#hush")
     done(speaking)
+    expect(play).to_be_enabled()
     expect(speaking.locator("#hush")).to_be_hidden()
     expect(speaking.locator("#speak-error")).to_be_hidden()
 

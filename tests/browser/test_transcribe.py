@@ -140,22 +140,57 @@ def test_what_the_microphone_hears_is_recorded_and_transcribed(page):
     expect(page.locator("#result-name")).to_contain_text("recording.")
     heard = page.locator("#transcript").text_content()
     assert "myna repeats" in heard
+    # The program beside it names this file, so the visitor must be able to have it.
+    name, content = downloaded(page, "audio")
+    assert f"file=@{name}" in page.locator("#code").text_content()
+    assert len(content) > 1000
     # A browser's recording has no length in its header; the player knows it all the same.
     assert float(page.locator("#player input").get_attribute("max")) > 3
 
 
-def test_a_file_can_be_dropped_anywhere(page, speech_file, spoken):
-    data = page.evaluate_handle(
+def dropping(page, file):
+    """What the browser hands over when a file is dropped."""
+    return page.evaluate_handle(
         """async (bytes) => {
           const data = new DataTransfer();
           data.items.add(new File([new Uint8Array(bytes)], "dropped.wav", {type: "audio/wav"}));
           return data;
         }""",
-        list(speech_file.read_bytes()),
+        list(file.read_bytes()),
     )
+
+
+def test_a_file_can_be_dropped_anywhere(page, speech_file, spoken):
+    data = dropping(page, speech_file)
     page.dispatch_event("footer", "drop", {"dataTransfer": data})
     expect(page.locator("#result-name")).to_have_text("dropped.wav")
     expect(page.locator("#transcript p")).to_have_text(spoken)
+
+
+def test_a_file_that_is_dropped_while_another_tab_is_shown_is_transcribed_too(page, speech_file):
+    page.click("#tab-live")
+    data = dropping(page, speech_file)
+    page.dispatch_event("footer", "drop", {"dataTransfer": data})
+    expect(page.locator("#transcribe")).to_be_visible()
+    expect(page.locator("#downloads")).to_be_visible()
+    expect(page.locator("#download-audio")).to_be_hidden()
+
+
+def test_a_transcription_can_be_stopped_and_done_again(page, speech_file, spoken):
+    page.route("**/audio/transcriptions", lambda _: None)  # never answered
+    page.set_input_files("#file", speech_file)
+    stop = page.get_by_role("button", name="Stop", exact=True)
+    stop.focus()
+    with page.expect_event("requestfailed"):
+        page.keyboard.press("Enter")
+    expect(page.locator("#transcribe-status")).to_have_text("Stopped.")
+    expect(page.locator("#transcribe-error")).to_be_hidden()
+    page.unroute("**/audio/transcriptions")
+    again = page.get_by_role("button", name="Transcribe again")
+    expect(again).to_be_focused()
+    page.keyboard.press("Enter")
+    expect(page.locator("#transcript p")).to_have_text(spoken)
+    expect(again).to_be_focused()
 
 
 def test_what_is_no_recording_is_said_in_the_servers_words(open_page, url, tmp_path):

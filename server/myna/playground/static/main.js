@@ -41,11 +41,13 @@ class App {
     if (failure instanceof ApiError && failure.status === 401) this.#askForKey(failure.message);
   }
 
-  /** Transcribe a file that another panel made. */
-  transcribe(file) {
-    this.#choose(byId("tab-transcribe"));
-    byId("tab-transcribe").focus();
-    return this.#panels.transcribe.transcribe(file);
+  /** Transcribe a file that came to another panel, or was `made` by it. */
+  transcribe(file, made = false) {
+    if (byId("transcribe").hidden) {
+      this.#choose(byId("tab-transcribe"));
+      byId("tab-transcribe").focus();
+    }
+    return this.#panels.transcribe.transcribe(file, made);
   }
 
   #follow() {

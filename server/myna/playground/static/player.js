@@ -7,6 +7,8 @@ const PATHS = {
   play: "M4 2.5v11a.8.8 0 0 0 1.2.7l9-5.5a.8.8 0 0 0 0-1.4l-9-5.5A.8.8 0 0 0 4 2.5z",
   pause: "M3.5 2h3v12h-3zM9.5 2h3v12h-3z",
 };
+/** How far an arrow key goes, in seconds: a look back at what was just said. */
+const STEP_S = 2;
 const SVG = "http://www.w3.org/2000/svg";
 
 export class Player extends EventTarget {
@@ -32,6 +34,7 @@ export class Player extends EventTarget {
     );
     this.#button.addEventListener("click", () => this.toggle());
     this.#slider.addEventListener("input", () => this.seek(Number(this.#slider.value)));
+    this.#slider.addEventListener("keydown", (event) => this.#step(event));
     for (const kind of ["play", "pause", "ended", "seeked", "loadedmetadata", "durationchange"]) {
       this.#audio.addEventListener(kind, () => this.#show());
     }
@@ -39,6 +42,7 @@ export class Player extends EventTarget {
     this.#audio.addEventListener("ended", () => this.dispatchEvent(new Event("ended")));
     new ResizeObserver(() => this.#show()).observe(root);
     matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => this.#show());
+    this.#usable(false);
     this.#show();
   }
 
@@ -49,6 +53,7 @@ export class Player extends EventTarget {
     this.#known_s = seconds;
     this.#peaks = peaks ?? new Float32Array(1);
     this.#audio.src = URL.createObjectURL(blob);
+    this.#usable(true);
     this.#show();
   }
 
@@ -89,6 +94,19 @@ export class Player extends EventTarget {
   seek(seconds) {
     this.#audio.currentTime = seconds;
     this.#show();
+  }
+
+  /** Before there is a file there is nothing to play. */
+  #usable(can) {
+    this.#button.disabled = !can;
+    this.#slider.disabled = !can;
+  }
+
+  #step(event) {
+    const by = { ArrowLeft: -STEP_S, ArrowDown: -STEP_S, ArrowRight: STEP_S, ArrowUp: STEP_S }[event.key];
+    if (by === undefined) return;
+    event.preventDefault();
+    this.seek(Math.min(Math.max(this.seconds + by, 0), this.duration));
   }
 
   #follow() {

@@ -12,8 +12,12 @@ const curlHead = ({ baseUrl, keyed }, path) => [
   ...(keyed ? [`  -H "Authorization: Bearer $${KEY}"`] : []),
 ];
 
-const pythonHead = ({ baseUrl, keyed }, { more = [], client = "OpenAI" } = {}) =>
+const pythonHead = (
+  { baseUrl, keyed },
+  { more = [], client = "OpenAI", install = "openai" } = {},
+) =>
   [
+    `# pip install ${install}`,
     ...[...more, ...(keyed ? ["os"] : [])].sort().map((name) => `import ${name}`),
     ...(keyed || more.length ? [""] : []),
     `from openai import ${client}`,
@@ -25,8 +29,9 @@ const pythonHead = ({ baseUrl, keyed }, { more = [], client = "OpenAI" } = {}) =
     "",
   ].join("\n");
 
-const nodeHead = ({ baseUrl, keyed }) =>
+const nodeHead = ({ baseUrl, keyed }, name) =>
   [
+    `// npm install openai, then: node ${name}.mjs`,
     'import fs from "node:fs";',
     'import OpenAI from "openai";',
     "",
@@ -75,7 +80,7 @@ export function transcription(settings) {
   ].join("\n");
 
   const node = [
-    nodeHead(settings),
+    nodeHead(settings, "transcribe"),
     `const transcript = await client.audio.${route}.create({`,
     `  file: fs.createReadStream(${literal(file)}),`,
     ...sdkFields(fields, translate).map(([name, value]) => `  ${name}: ${literal(value)},`),
@@ -118,11 +123,12 @@ export function speech(settings) {
   if (speed !== 1) fields.speed = speed;
   const members = Object.entries(fields);
   const literalOf = (value) => (typeof value === "number" ? String(value) : literal(value));
+  const shown = members.map(([name, value]) => `    ${literal(name)}: ${literalOf(value)}`);
 
   const curl = [
     ...curlHead(settings, "audio/speech"),
     "  -H 'Content-Type: application/json'",
-    `  -d ${shell(JSON.stringify(fields))}`,
+    `  -d ${shell(`{\n${shown.join(",\n")}\n  }`)}`,
     `  -o ${file}`,
   ].join(" \\\n");
 
@@ -136,7 +142,7 @@ export function speech(settings) {
   ].join("\n");
 
   const node = [
-    nodeHead(settings),
+    nodeHead(settings, "speak"),
     "const speech = await client.audio.speech.create({",
     ...members.map(([name, value]) => `  ${name}: ${literalOf(value)},`),
     "});",
@@ -150,41 +156,47 @@ export function speech(settings) {
 /** Live captions of a file: `{baseUrl, keyed, language}`. curl speaks no WebSocket. */
 export function captions(settings) {
   const { baseUrl, keyed, language } = settings;
-  const session = {
-    type: "transcription",
-    audio: {
-      input: {
-        format: { type: "audio/pcm", rate: 24000 },
-        transcription: { model: "whisper-1", ...(language ? { language } : {}) },
-        turn_detection: { type: "server_vad" },
-      },
-    },
-  };
-  const shown = JSON.stringify(session, null, 4);
-  const done = "conversation.item.input_audio_transcription.completed";
 
   const python = [
-    pythonHead(settings, { client: "AsyncOpenAI", more: ["asyncio", "base64", "wave"] }),
-    `SESSION = ${shown}`,
+    pythonHead(settings, {
+      client: "AsyncOpenAI",
+      install: "'openai[realtime]'",
+      more: ["asyncio", "base64", "wave"],
+    }),
+    ...session("SESSION = ", language, "    "),
+    "",
+    "",
+    "async def send(live):",
+    "    # 24 kHz, mono: ffmpeg -i talk.mp3 -ar 24000 -ac 1 talk.wav",
+    '    with wave.open("talk.wav") as talk:',
+    "        while piece := talk.readframes(2400):  # 0.1 s, as it is spoken",
+    "            audio = base64.b64encode(piece).decode()",
+    "            await live.input_audio_buffer.append(audio=audio)",
+    "            await asyncio.sleep(0.1)",
+    "    await live.input_audio_buffer.commit()",
+    "    await live.input_audio_buffer.clear()  # is answered when all was heard",
     "",
     "",
     "async def main():",
-    '    # 24 kHz, mono, 16 bits: ffmpeg -i talk.mp3 -ar 24000 -ac 1 -c:a pcm_s16le talk.wav',
-    '    with wave.open("talk.wav") as talk:',
-    "        audio = talk.readframes(talk.getnframes())",
     '    query = {"intent": "transcription"}',
     "    async with client.realtime.connect(extra_query=query) as live:",
     "        await live.session.update(session=SESSION)",
-    "        for at in range(0, len(audio), 4800):  # 0.1 s",
-    "            piece = base64.b64encode(audio[at : at + 4800]).decode()",
-    "            await live.input_audio_buffer.append(audio=piece)",
-    "        await live.input_audio_buffer.append(",
-    "            audio=base64.b64encode(bytes(48000)).decode()  # silence ends the last turn",
-    "        )",
+    "        sending = asyncio.create_task(send(live))",
+    "        turns, heard = 0, False",
     "        async for event in live:",
-    `            if event.type == "${done}":`,
-    "                print(event.transcript)",
+    '            kind = event.type.rpartition(".")[2]',
+    '            if kind == "delta":',
+    '                print(event.delta, end="", flush=True)',
+    '            elif kind == "committed":',
+    "                turns += 1",
+    '            elif kind in ("completed", "failed"):',
+    "                turns -= 1",
+    "                print()",
+    '            elif kind == "cleared":',
+    "                heard = True",
+    "            if heard and turns == 0:",
     "                break",
+    "        await sending",
     "",
     "",
     "asyncio.run(main())",
@@ -192,27 +204,65 @@ export function captions(settings) {
   ].join("\n");
 
   const node = [
-    "// Node 22 or newer, or a browser.",
+    "// Node 22 or newer: node captions.mjs",
+    'import { readFileSync } from "node:fs";',
+    'import { setTimeout as pause } from "node:timers/promises";',
+    "",
     `const url = ${literal(`${baseUrl.replace(/^http/, "ws")}/realtime?intent=transcription`)};`,
-    ...(keyed
-      ? [`const key = \`openai-insecure-api-key.\${process.env.${KEY}}\`;`]
-      : []),
+    ...(keyed ? [`const key = \`openai-insecure-api-key.\${process.env.${KEY}}\`;`] : []),
     `const live = new WebSocket(url, ["realtime"${keyed ? ", key" : ""}]);`,
     "const send = (event) => live.send(JSON.stringify(event));",
+    ...session("const session = ", language, "  ").slice(0, -1),
+    "};",
     "",
     'live.addEventListener("open", async () => {',
-    `  send({ type: "session.update", session: ${JSON.stringify(session, null, 2).replaceAll("\n", "\n  ")} });`,
-    '  // 24 kHz, mono, 16 bits, no header: ffmpeg -i talk.mp3 -ar 24000 -ac 1 -f s16le talk.pcm',
-    '  const { readFileSync } = await import("node:fs");',
-    '  const audio = Buffer.concat([readFileSync("talk.pcm"), Buffer.alloc(48000)]);',
-    '  send({ type: "input_audio_buffer.append", audio: audio.toString("base64") });',
+    '  send({ type: "session.update", session });',
+    "  // 24 kHz, mono, no header: ffmpeg -i talk.mp3 -ar 24000 -ac 1 -f s16le talk.pcm",
+    '  const talk = readFileSync("talk.pcm");',
+    "  for (let at = 0; at < talk.length; at += 4800) {",
+    '    const audio = talk.toString("base64", at, at + 4800); // 0.1 s, as it is spoken',
+    '    send({ type: "input_audio_buffer.append", audio });',
+    "    await pause(100);",
+    "  }",
+    '  send({ type: "input_audio_buffer.commit" });',
+    '  send({ type: "input_audio_buffer.clear" }); // is answered when all was heard',
     "});",
+    "",
+    "let [turns, heard] = [0, false];",
     'live.addEventListener("message", ({ data }) => {',
     "  const event = JSON.parse(data);",
-    `  if (event.type === "${done}") console.log(event.transcript);`,
+    '  const kind = event.type.split(".").at(-1);',
+    '  if (kind === "delta") process.stdout.write(event.delta);',
+    '  if (kind === "committed") turns += 1;',
+    '  if (kind === "completed" || kind === "failed") {',
+    "    turns -= 1;",
+    "    console.log();",
+    "  }",
+    '  if (kind === "cleared") heard = true;',
+    "  if (heard && turns === 0) live.close();",
     "});",
     "",
   ].join("\n");
 
   return { Python: python, Node: node };
+}
+
+/** The settings of a session, as Python and JavaScript both read them. */
+function session(named, language, indent) {
+  const input = {
+    transcription: { model: "whisper-1", ...(language && { language }) },
+    turn_detection: { type: "server_vad" },
+  };
+  const members = (content) =>
+    Object.entries(content).map(([name, value]) => `${literal(name)}: ${JSON.stringify(value)}`);
+  return [
+    `${named}{`,
+    `${indent}"type": "transcription",`,
+    `${indent}"audio": {"input": {`,
+    ...Object.entries(input).map(
+      ([name, value]) => `${indent.repeat(2)}${literal(name)}: {${members(value).join(", ")}},`,
+    ),
+    `${indent}}},`,
+    "}",
+  ];
 }

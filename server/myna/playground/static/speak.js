@@ -71,14 +71,10 @@ export class SpeakTab {
   #listVoices() {
     const model = byId("tts-model").value;
     const owned = this.#voices.filter((voice) => voice.model === model);
-    const options = (owned.length ? owned : this.#voices).map(({ id, name, language }) => [
-      id,
-      `${name === id ? id : `${name} (${id})`} · ${language}`,
-    ]);
-    const short = options.map(([id, text]) => [id, text.replace(/^(\S+) \((\S+)\)/i, same)]);
-    fill(byId("voice"), short);
+    const listed = (owned.length ? owned : this.#voices).map((voice) => [voice.id, called(voice)]);
+    fill(byId("voice"), listed);
     byId("voices").replaceChildren(
-      ...short.map(([id, text]) =>
+      ...listed.map(([id, text]) =>
         element(
           "label",
           { className: "check" },
@@ -132,8 +128,12 @@ export class SpeakTab {
   }
 }
 
-/** "Alloy (alloy)" is one name. */
-const same = (all, name, id) => (name.toLowerCase() === id.toLowerCase() ? name : all);
+/** A voice in a list. "Alloy (alloy)" is one name, and "Joe (en-US, medium)" is Joe. */
+function called({ id, name, language }) {
+  const short = name.replace(/ \(.*\)$/, "");
+  const both = short.toLowerCase() === id.toLowerCase() ? short : `${short} (${id})`;
+  return `${both} · ${language}`;
+}
 
 /** One try: what was asked, what came, and a player for it. */
 class Take {
@@ -162,7 +162,7 @@ class Take {
       this.#actions,
     );
     this.#offer(`Download .${asked.format}`, () => this.#download());
-    this.#offer("Transcribe it", () => this.#app.transcribe(this.#file()));
+    this.#offer("Transcribe it", () => this.#app.transcribe(this.#file(), true));
   }
 
   /** Ask for it and play it as it comes; what a stop cuts off goes away. */

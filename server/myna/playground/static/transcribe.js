@@ -20,8 +20,11 @@ const SAMPLE =
 export class TranscribeTab {
   #app;
   #file = null;
+  /** Whether the file was made on this page, so that the visitor has no copy of it. */
+  #made = false;
   #answer = null;
   #run = new AbortController();
+  #working = false;
   #recording = null;
   #meter = new Meter(byId("record-meter"));
   #player = new Player(byId("player"), "the recording");
@@ -32,7 +35,9 @@ export class TranscribeTab {
     fill(byId("language"), [["", "Detect"], ...languages()]);
     byId("record").addEventListener("click", () => this.#record());
     byId("sample").addEventListener("click", () => this.#guarded(() => this.#sample()));
-    byId("again").addEventListener("click", () => this.transcribe(this.#file));
+    byId("again").addEventListener("click", () =>
+      this.#working ? this.#halt() : this.transcribe(this.#file, this.#made),
+    );
     byId("file").addEventListener("change", ({ target }) => {
       const [file] = target.files;
       target.value = ""; // so that the same file can be chosen again
@@ -72,10 +77,11 @@ export class TranscribeTab {
     );
   }
 
-  /** Transcribe a file: text as it comes, then its words, then who speaks. */
-  transcribe(file) {
+  /** Transcribe a file, `made` here or not: text as it comes, then its words, then who speaks. */
+  transcribe(file, made = false) {
     return this.#guarded(async (signal) => {
       this.#file = file;
+      this.#made = made;
       this.#answer = null;
       this.program();
       this.#prepare(file);
@@ -114,6 +120,21 @@ export class TranscribeTab {
       say(byId("transcribe-error"), failure.message);
       this.#app.refused(failure);
     }
+    if (!signal.aborted) this.#show(false);
+  }
+
+  /** Give up what runs; the server stops as well, as the connection closes. */
+  #halt() {
+    this.#run.abort();
+    byId("transcribe-status").textContent = "Stopped.";
+    this.#show(false);
+  }
+
+  /** One button for both, so that the focus stays where it is. */
+  #show(working) {
+    this.#working = working;
+    byId("again").hidden = !this.#file;
+    byId("again").textContent = working ? "Stop" : "Transcribe again";
   }
 
   async #prepare(file) {
@@ -121,7 +142,7 @@ export class TranscribeTab {
     byId("result-name").textContent = file.name;
     byId("result-facts").textContent = "";
     byId("downloads").hidden = true;
-    byId("again").hidden = false;
+    this.#show(true);
     this.#transcript.clear();
     const recorded = file.name.startsWith("recording.");
     const buffer = await decoded(file, recorded ? RATE_HZ : WAVE_HZ);
@@ -188,6 +209,7 @@ export class TranscribeTab {
       ? "Done. Play it, or choose a word to hear it from there."
       : "Done. Nobody speaks in it.";
     byId("downloads").hidden = !text;
+    byId("download-audio").hidden = !this.#made;
   }
 
   #playFrom(seconds) {
@@ -204,12 +226,13 @@ export class TranscribeTab {
       this.#recordingShown(false);
       const file = await recording.stop();
       close(stream);
-      await this.transcribe(file);
+      await this.transcribe(file, true);
       return;
     }
     await this.#guarded(async () => {
       const stream = await openMicrophone();
       this.#player.stop();
+      byId("transcribe-status").textContent = "Recording. Stop it, and it is transcribed.";
       this.#recordingShown(true);
       this.#meter.start(stream);
       const began = Date.now();
@@ -232,11 +255,16 @@ export class TranscribeTab {
     const content = { model: "tts-1", voice: "alloy", input: SAMPLE, response_format: "pcm" };
     const response = await send("audio/speech", content);
     const samples = new Int16Array(await response.arrayBuffer());
-    await this.transcribe(new File([wav(samples, RATE_HZ)], "sample.wav", { type: "audio/wav" }));
+    const file = new File([wav(samples, RATE_HZ)], "sample.wav", { type: "audio/wav" });
+    await this.transcribe(file, true);
   }
 
   #download({ dataset: { download: kind } }) {
     if (!kind || !this.#answer) return;
+    if (kind === "audio") {
+      download(this.#file.name, this.#file);
+      return;
+    }
     const { segments } = this.#answer;
     const content = {
       srt: () => srt(segments),
@@ -250,18 +278,17 @@ export class TranscribeTab {
 
   #takeDrops() {
     const zone = byId("drop");
-    const here = () => !byId("transcribe").hidden;
     // The whole page takes drops: a file that falls beside the box must not replace the page.
     addEventListener("dragover", (event) => {
       event.preventDefault();
-      zone.toggleAttribute("data-over", here());
+      zone.toggleAttribute("data-over", true);
     });
     addEventListener("dragleave", () => zone.removeAttribute("data-over"));
     addEventListener("drop", (event) => {
       event.preventDefault();
       zone.removeAttribute("data-over");
       const [file] = event.dataTransfer.files;
-      if (file && here()) this.transcribe(file);
+      if (file) this.#app.transcribe(file);
     });
   }
 }

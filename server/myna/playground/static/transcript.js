@@ -68,6 +68,7 @@ export class Transcript {
     this.#now = -1;
     this.#root.replaceChildren();
     this.#root.dataset.coming = "";
+    this.#root.setAttribute("aria-live", "polite");
     delete this.#root.dataset.playing;
   }
 
@@ -80,6 +81,7 @@ export class Transcript {
   show(segments, words) {
     this.clear();
     delete this.#root.dataset.coming;
+    this.#root.setAttribute("aria-live", "off"); // it was read out while it came
     this.#words = words;
     const speakers = [];
     let next = 0;
