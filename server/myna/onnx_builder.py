@@ -43,7 +43,7 @@ class Graph:
         name = f"constant_{len(self._constants)}"
         kind = INT64 if numbers.dtype == np.int64 else _KINDS.get(numbers.dtype, FLOAT)
         wire = {INT64: "<i8", FLOAT: "<f4"}.get(kind, numbers.dtype)
-        raw = memoryview(np.ascontiguousarray(numbers, wire)).cast("B")
+        raw = np.ascontiguousarray(numbers, wire).data.cast("B")
         dims = b"".join(protobuf.integer(1, size) for size in numbers.shape)
         tensor = dims + protobuf.integer(2, kind) + protobuf.text(8, name) + protobuf.data(9, raw)
         self._constants.append(tensor)
