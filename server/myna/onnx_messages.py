@@ -7,11 +7,16 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from myna import protobuf
 
-FLOAT, INT64 = 1, 7
+FLOAT, INT8, INT64 = 1, 3, 7
 """TensorProto.DataType"""
+_TYPES = {"float32": (FLOAT, "<f4"), "int8": (INT8, "i1"), "int64": (INT64, "<i8")}
 _ATTRIBUTE_FLOAT, _ATTRIBUTE_INT, _ATTRIBUTE_STRING, _ATTRIBUTE_INTS = 1, 2, 3, 7
 """AttributeProto.AttributeType"""
 
@@ -26,6 +31,14 @@ def float_value(name: str, shape: Sequence[int | str]) -> bytes:
     ]
     tensor = protobuf.integer(1, FLOAT) + protobuf.data(2, protobuf.each(1, dims))
     return protobuf.text(1, name) + protobuf.data(2, protobuf.data(1, tensor))
+
+
+def tensor(name: str, numbers: NDArray[Any]) -> bytes:
+    """TensorProto of float32, int8 or int64."""
+    kind, order = _TYPES[numbers.dtype.name]
+    dims = b"".join(protobuf.integer(1, size) for size in numbers.shape)
+    about = dims + protobuf.integer(2, kind) + protobuf.text(8, name)
+    return about + protobuf.data(9, np.ascontiguousarray(numbers, order).tobytes())
 
 
 def attribute(key: str, value: Attribute) -> bytes:

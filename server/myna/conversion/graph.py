@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from myna import protobuf
-from myna.onnx_messages import FLOAT, INT64, Attribute, attribute, float_value
+from myna.onnx_messages import Attribute, attribute, float_value, tensor
 
 IR_VERSION, OPSET = 8, 17
 
@@ -37,11 +37,8 @@ class Graph:
     def constant(self, numbers: NDArray[Any]) -> str:
         """A float32 or int64 tensor."""
         name = f"constant_{len(self._constants)}"
-        kind = INT64 if numbers.dtype == np.int64 else FLOAT
-        raw = np.ascontiguousarray(numbers, "<i8" if kind == INT64 else "<f4").tobytes()
-        dims = b"".join(protobuf.integer(1, size) for size in numbers.shape)
-        tensor = dims + protobuf.integer(2, kind) + protobuf.text(8, name) + protobuf.data(9, raw)
-        self._constants.append(tensor)
+        exact = numbers if numbers.dtype == np.int64 else numbers.astype(np.float32)
+        self._constants.append(tensor(name, exact))
         return name
 
     def integers(self, *numbers: int) -> str:
