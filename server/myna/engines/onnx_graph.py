@@ -59,8 +59,8 @@ class Node:
         """In how many groups of channels a convolution works, each by itself."""
         for number, value in protobuf.fields(self.rest):
             about = dict(protobuf.fields(_message(value))) if number == 5 else {}
-            if about.get(1) == b"group":
-                return int(cast("int", about[3]))
+            if about and _text(about[1]) == "group":
+                return cast("int", about[3])
         return 1
 
     def written(self) -> bytes:
