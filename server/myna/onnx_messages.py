@@ -14,9 +14,14 @@ from numpy.typing import NDArray
 
 from myna import protobuf
 
-FLOAT, INT8, INT64 = 1, 3, 7
+FLOAT, UINT8, INT8, INT64 = 1, 2, 3, 7
 """TensorProto.DataType"""
-_TYPES = {"float32": (FLOAT, "<f4"), "int8": (INT8, "i1"), "int64": (INT64, "<i8")}
+_TYPES = {
+    "float32": (FLOAT, "<f4"),
+    "uint8": (UINT8, "u1"),
+    "int8": (INT8, "i1"),
+    "int64": (INT64, "<i8"),
+}
 _ATTRIBUTE_FLOAT, _ATTRIBUTE_INT, _ATTRIBUTE_STRING, _ATTRIBUTE_INTS = 1, 2, 3, 7
 """AttributeProto.AttributeType"""
 
@@ -25,20 +30,25 @@ Attribute = float | int | str | Sequence[int]
 
 def float_value(name: str, shape: Sequence[int | str]) -> bytes:
     """ValueInfoProto of a float tensor."""
+    return value_info(name, shape, FLOAT)
+
+
+def value_info(name: str, shape: Sequence[int | str], kind: int) -> bytes:
+    """ValueInfoProto of a tensor; a dimension that varies has a name instead of a size."""
     dims = [
         protobuf.text(2, size) if isinstance(size, str) else protobuf.integer(1, size)
         for size in shape
     ]
-    tensor = protobuf.integer(1, FLOAT) + protobuf.data(2, protobuf.each(1, dims))
+    tensor = protobuf.integer(1, kind) + protobuf.data(2, protobuf.each(1, dims))
     return protobuf.text(1, name) + protobuf.data(2, protobuf.data(1, tensor))
 
 
 def tensor(name: str, numbers: NDArray[Any]) -> bytes:
-    """TensorProto of float32, int8 or int64."""
-    kind, order = _TYPES[numbers.dtype.name]
+    """TensorProto of float32, int64, int8 or uint8; other numbers become float32."""
+    kind, order = _TYPES.get(numbers.dtype.name, _TYPES["float32"])
     dims = b"".join(protobuf.integer(1, size) for size in numbers.shape)
-    about = dims + protobuf.integer(2, kind) + protobuf.text(8, name)
-    return about + protobuf.data(9, np.ascontiguousarray(numbers, order).tobytes())
+    raw = memoryview(np.ascontiguousarray(numbers, order)).cast("B")
+    return dims + protobuf.integer(2, kind) + protobuf.text(8, name) + protobuf.data(9, raw)
 
 
 def attribute(key: str, value: Attribute) -> bytes:

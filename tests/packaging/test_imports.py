@@ -59,7 +59,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "engines.word_times": {"engines.contract", "text.transcript"},
     # Beside each other, and blind to each other.
     "audio": {"engines.contract", "errors", "text.transcript"},
-    "conversion": {"onnx_messages", "protobuf"},
+    "onnx_builder": {"onnx_messages", "protobuf"},
+    "conversion": {"onnx_builder"},
     "store": {"conversion", "engines.contract"},
     "engines.fake": ENGINE | {"engines.tonecode"},
     "engines.fake_diarizer": ENGINE | {"engines.tonecode"},
