@@ -47,7 +47,7 @@ def tensor(name: str, numbers: NDArray[Any]) -> bytes:
     """TensorProto of float32, int64, int8 or uint8; other numbers become float32."""
     kind, order = _TYPES.get(numbers.dtype.name, _TYPES["float32"])
     dims = b"".join(protobuf.integer(1, size) for size in numbers.shape)
-    raw = memoryview(np.ascontiguousarray(numbers, order)).cast("B")
+    raw = np.ascontiguousarray(numbers, order).data.cast("B")
     return dims + protobuf.integer(2, kind) + protobuf.text(8, name) + protobuf.data(9, raw)
 
 
