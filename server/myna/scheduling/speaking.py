@@ -25,6 +25,7 @@ from myna.scheduling.pieces import Line, Made, PieceJob, Utterance
 from myna.scheduling.queue import Ticket
 from myna.scheduling.workers import Workers
 from myna.stages import UNRECORDED, Record
+from myna.text.samples import sample
 from myna.text.sentences import FIRST_CHARS, cuts, speakable
 from myna.text.sentences import Piece as TextPiece
 from myna.text.spoken import spoken
@@ -38,12 +39,8 @@ _FAST = 8.0
 """Seconds of speech a second from which on a first piece, which is up to four seconds, may begin
 with a third of a second."""
 
-_COUNTING = "1 2 3 4 5 6 7 8."
-"""What a voice says so that it is known how loud it is: some two seconds, in every language. Those
-of en_US-joe-medium are within 1 dB of its sentences."""
-
 _UNHURRIED = 0.1
-"""Weight of that in the fair queue."""
+"""Weight in the fair queue of what nobody waits for."""
 
 _SILENCE_S = 0.25
 """What a text of nothing but emoji comes to: a valid file with nothing in it."""
@@ -72,26 +69,27 @@ class SpeechService:
         self._heard = _Heard()
 
     def get_to_know(self, voices: Iterable[Voice]) -> None:
-        """Have each voice count, unheard and behind what is asked for, so that also the first that
-        it is asked for can begin early. Returns at once; nothing is done for an engine that never
-        begins early, or where loudness does not matter."""
+        """Have each voice say its sample sentence, unheard and behind what is asked for, so that
+        also the first that it is asked for can begin early. Returns at once; nothing is done for an
+        engine that never begins early, or where loudness does not matter."""
         if self._loudness_lufs is None or not isinstance(self.engine, QuickStarter):
             return
         ticket = Ticket(weight=_UNHURRIED)
         for voice in voices:
-            counting = Utterance(_COUNTING, voice, 1.0, layout_of("pcm"))
-            future = self.workers.submit(ticket, PieceJob(_COUNTING, counting))
-            future.add_done_callback(partial(self._counted, voice))
+            if text := sample(voice.language):
+                trial = PieceJob(text, Utterance(text, voice, 1.0, layout_of("pcm")))
+                future = self.workers.submit(ticket, trial)
+                future.add_done_callback(partial(self._tried, voice))
 
     def known(self, voice: Voice) -> bool:
         """Whether it is known how loud a voice is."""
         return self._heard.of(voice.id).lufs is not None
 
-    def _counted(self, voice: Voice, future: Future[Made]) -> None:
+    def _tried(self, voice: Voice, future: Future[Made]) -> None:
         if future.cancelled():
             return
         if (error := future.exception()) is not None:
-            _log.info("the voice %s does not count: %s", voice.id, error)
+            _log.info("the voice %s cannot say its sample: %s", voice.id, error)
             return
         samples = future.result().piece.samples
         self._heard.of(voice.id).listen(samples, self.engine.sample_rate_hz)

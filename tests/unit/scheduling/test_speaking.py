@@ -280,7 +280,7 @@ def test_a_voice_begins_early_once_it_is_known_how_loud_it_is(starter):
     run(main())
 
 
-def test_a_voice_that_has_counted_begins_early_at_its_first_request(starter):
+def test_a_voice_that_was_tried_begins_early_at_its_first_request(starter):
     starter.sing = lambda _text: iter([Stretch(tone(2.0))])
     starter.go_on.set()
 
@@ -295,7 +295,7 @@ def test_a_voice_that_has_counted_begins_early_at_its_first_request(starter):
     run(main())
 
 
-def test_who_asks_goes_before_voices_that_are_to_count(starter):
+def test_who_asks_goes_before_voices_that_are_to_be_tried(starter):
     busy, go = threading.Event(), threading.Event()
 
     def sing(_text: str) -> Iterator[Stretch]:
@@ -324,7 +324,7 @@ def test_who_asks_goes_before_voices_that_are_to_count(starter):
     run(main())
 
 
-def test_a_voice_that_cannot_count_speaks_all_the_same(starter):
+def test_a_voice_that_cannot_say_its_sample_speaks_all_the_same(starter):
     def sing(_text: str) -> Iterator[Stretch]:
         if not starter.said[1:]:
             raise EngineFailure("I only know letters")
@@ -342,7 +342,7 @@ def test_a_voice_that_cannot_count_speaks_all_the_same(starter):
 
 
 @pytest.mark.parametrize("loudness_lufs", [None, -20.0])
-def test_an_engine_whose_loudness_need_not_be_known_has_no_voice_count(singer, loudness_lufs):
+def test_an_engine_whose_loudness_need_not_be_known_has_no_voice_tried(singer, loudness_lufs):
     """It does not begin early, or its loudness is left alone."""
     voice = singer if loudness_lufs else Starter()
     with serving(voice, loudness_lufs=loudness_lufs) as service:
