@@ -26,6 +26,10 @@ PIP := PIP_CONSTRAINT=requirements.lock PIP_BUILD_CONSTRAINT=requirements.lock \
 	PIP_DISABLE_PIP_VERSION_CHECK=1 $(BIN)/python -m pip
 
 STARTERS := whisper-base whisper-tiny.en piper-en_US-joe-medium kokoro-v1.0 speakers-campplus
+# Files of tests run in so many processes at a time, each on servers and models of its own; one file
+# is always in one process, from its first test to its last. PROCESSES=0 for a debugger.
+PROCESSES ?= 2
+SIDE_BY_SIDE := --numprocesses=$(PROCESSES) --dist=loadfile --no-loadscope-reorder
 # The quick ones first.
 TESTS := $(wildcard tests/unit tests/packaging tests/contract tests/models tests/browser)
 CHROMIUM := $(or $(MYNA_CHROMIUM),$(shell command -v chromium || command -v chromium-browser || command -v google-chrome))
@@ -43,7 +47,7 @@ serve: $(RUNTIME) ## Run the server on 127.0.0.1:8000; the first time sets up an
 test: check weights ## Run everything that has to hold: checks, then all tests.
 	@$(if $(CHROMIUM),:,echo "SKIPPED: the playground is not tested, as there is no Chromium here (package chromium)")
 	@echo "==> tests: $(TESTS)"
-	@$(BIN)/python -m pytest $(TESTS) $(ARGS)
+	@$(BIN)/python -m pytest $(SIDE_BY_SIDE) $(TESTS) $(ARGS)
 
 .PHONY: check
 check: lint types ## Lint, formatting and types.

@@ -18,7 +18,8 @@ import numpy as np
 from tqdm import tqdm
 
 from myna.audio.resample import Resampler
-from myna.engines.contract import SAMPLE_RATE_HZ, DecodingOptions, Samples, Window, WindowJob
+from myna.engines.contract.samples import SAMPLE_RATE_HZ, Samples, Window
+from myna.engines.contract.transcriber import DecodingOptions, WindowJob
 from myna.engines.piper import PiperSynthesizer
 from myna.engines.whisper import WhisperTranscriber
 from myna.machine import keep_freed_memory

@@ -25,7 +25,7 @@ from pathlib import Path
 import numpy as np
 
 from myna.audio.overlap import OverlappingWindows
-from myna.engines.contract import SpeakerOptions
+from myna.engines.contract.diarizer import SpeakerOptions
 from myna.engines.diarizer import SpeakerDiarizer
 
 BLOCK = 16 * 16_000

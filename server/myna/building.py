@@ -6,7 +6,9 @@ device is raised as it is.
 
 from __future__ import annotations
 
-from myna.engines.contract import Diarizer, Synthesizer, Transcriber
+from myna.engines.contract.diarizer import Diarizer
+from myna.engines.contract.synthesizer import Synthesizer
+from myna.engines.contract.transcriber import Transcriber
 from myna.engines.devices import Device, DeviceChoice, choose_device
 from myna.plan import PlannedModel
 from myna.settings import Settings

@@ -12,10 +12,11 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from myna.api.names import FAST_TTS_NAMES, STT_NAMES, TTS_NAMES
+from myna.audio.activity import Loudness, SpeechProbabilities
 from myna.audio.decode import DecodeLimits, Decoder
-from myna.audio.windows import Loudness, SpeechProbabilities
 from myna.building import build_diarizer, build_synthesizer, build_transcriber
-from myna.engines.contract import Synthesizer, Transcriber, WindowJob, WindowResult
+from myna.engines.contract.synthesizer import Synthesizer
+from myna.engines.contract.transcriber import Transcriber, WindowJob, WindowResult
 from myna.machine import give_back_freed_memory
 from myna.plan import ModelPlan, PlannedModel
 from myna.scheduling.admission import Admission

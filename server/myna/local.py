@@ -16,7 +16,8 @@ from tqdm import tqdm
 from myna.api.casting import custom_role, is_custom
 from myna.audio.codecs import SPEECH_RATE_HZ, SpeechFormat, layout_of
 from myna.audio.windows import Cutting
-from myna.engines.contract import DecodingOptions, SpeakerOptions
+from myna.engines.contract.diarizer import SpeakerOptions
+from myna.engines.contract.transcriber import DecodingOptions
 from myna.errors import BadRequest, MynaError
 from myna.loading import Loader
 from myna.machine import keep_freed_memory

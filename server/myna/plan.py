@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
-from myna.engines.contract import Voice
+from myna.engines.contract.voice import Voice
 from myna.scheduling.resident import Standing
 from myna.supply import CardSupply
 

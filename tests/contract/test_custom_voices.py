@@ -12,7 +12,7 @@ import httpx
 import openai
 import pytest
 
-from myna.api.keeping import FILE_BYTES
+from myna.api.kept_form import FILE_BYTES
 
 KEY = "sk-alice-4f1d0c7e9b2a6835"
 VOICES, CONSENTS = "/v1/audio/voices", "/v1/audio/voice_consents"

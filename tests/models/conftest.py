@@ -18,7 +18,7 @@ import pytest
 from myna.audio.codecs import SPEECH_RATE_HZ, layout_of
 from myna.audio.encode import encoder
 from myna.audio.windows import Cutting
-from myna.engines.contract import DecodingOptions
+from myna.engines.contract.transcriber import DecodingOptions
 from myna.loading import Loader
 from myna.planning import plan
 from myna.scheduling.pieces import Utterance
@@ -63,17 +63,16 @@ class Studio:
     residents: Residents
     _said: dict[tuple[Any, ...], Speech] = field(default_factory=dict)
 
-    def say(self, model: str, voice: str, text: str, **asked: Any) -> Speech:
+    def say(self, model: str, voice: str, text: str, *, speed: float = 1.0, **asked: Any) -> Speech:
         """A text in a voice; `asked` are further members of the utterance. What has been said once
         is not said again, as it would be the same."""
-        key = (model, voice, text, *sorted(asked.items()))
+        key = (model, voice, text, speed, *sorted(asked.items()))
         if key not in self._said:
-            self._said[key] = self._say(model, voice, text, **asked)
+            self._said[key] = self._say(model, voice, text, speed, **asked)
         return self._said[key]
 
-    def _say(self, model: str, voice: str, text: str, **asked: Any) -> Speech:
+    def _say(self, model: str, voice: str, text: str, speed: float, **asked: Any) -> Speech:
         service = self.residents.speaker(model, strict=True).service
-        speed = asked.pop("speed", 1.0)
         utterance = Utterance(
             text, voice_named(voice, service.engine), speed, layout_of("pcm"), **asked
         )

@@ -18,13 +18,9 @@ import soxr
 from myna.audio.joints import joined
 from myna.audio.overlap import OverlappingWindows
 from myna.audio.windows import Cutting
-from myna.engines.contract import (
-    SAMPLE_RATE_HZ,
-    DecodingOptions,
-    Samples,
-    SpeakerOptions,
-    Voiceprint,
-)
+from myna.engines.contract.diarizer import SpeakerOptions, Voiceprint
+from myna.engines.contract.samples import SAMPLE_RATE_HZ, Samples
+from myna.engines.contract.transcriber import DecodingOptions
 from myna.engines.diarizer import SpeakerDiarizer
 from myna.engines.diarizer.frames import WINDOW_FRAMES, WINDOW_SAMPLES
 from myna.engines.diarizer.segmentation import Segmenter

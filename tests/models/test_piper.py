@@ -17,7 +17,7 @@ import soxr
 from whisper_normalizer.english import EnglishTextNormalizer
 
 from myna.audio.joints import PAUSES_S, joined
-from myna.engines.contract import Voice
+from myna.engines.contract.voice import Voice
 from myna.engines.convolutions import in_eight_bits
 from myna.engines.onnx_graph import Network
 from myna.engines.piper import PiperSynthesizer

@@ -12,7 +12,7 @@ from whisper_normalizer.english import EnglishTextNormalizer
 
 from myna.audio.codecs import layout_of
 from myna.audio.windows import Cutting
-from myna.engines.contract import DecodingOptions
+from myna.engines.contract.transcriber import DecodingOptions
 from myna.scheduling.pieces import Utterance
 from myna.scheduling.residents import Residents
 from myna.scheduling.voices import voice_named

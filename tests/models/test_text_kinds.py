@@ -1,4 +1,4 @@
-"""Texts of every kind are heard as they should be said, through both engines.
+"""Texts of every kind are heard as they should be said.
 
 One sentence of each kind here; `make bench ARGS="--only speech-text"` has all of them.
 """
@@ -14,15 +14,18 @@ from hearing import Sentence, compared, sentences
 
 from myna.audio.codecs import layout_of
 from myna.audio.windows import Cutting
-from myna.engines.contract import DecodingOptions
+from myna.engines.contract.transcriber import DecodingOptions
 from myna.scheduling.pieces import Utterance
 from myna.scheduling.residents import Residents
 from myna.scheduling.voices import voice_named
 
 pytestmark = pytest.mark.models
 
-ENGINES = ("piper-en_US-joe-medium", "kokoro-v1.0")
+PIPER, KOKORO = "piper-en_US-joe-medium", "kokoro-v1.0"
 SAMPLE = list({sentence.kind: sentence for sentence in reversed(sentences())}.values())
+LEFT_TO_THE_VOICE = {"plain", "marks", "unbroken", "controls", "emoji", "lists", "currency"}
+"""Kinds that a voice may stumble over. The others come to it as the same plain words, whichever it
+is, and Piper says them in a fifth of Kokoro's time."""
 MOST_WRONG = 0.06
 
 
@@ -54,10 +57,15 @@ def check(spoken: Sequence[Sequence[Sentence]], residents: Residents, model: str
 
 
 @pytest.mark.timeout(900)  # minutes of speech, where the machine has other things to do
-@pytest.mark.parametrize("model", ENGINES)
-def test_a_sentence_of_each_kind_is_heard_as_it_should_be_said(residents, model):
-    check([[sentence] for sentence in SAMPLE], residents, model)
+def test_a_sentence_of_each_kind_is_heard_as_it_should_be_said(residents):
+    check([[sentence] for sentence in SAMPLE], residents, PIPER)
+
+
+def test_what_is_left_to_the_voice_kokoro_says_too(residents):
+    chosen = [sentence for sentence in SAMPLE if sentence.kind in LEFT_TO_THE_VOICE]
+    assert len(chosen) == len(LEFT_TO_THE_VOICE)
+    check([[sentence] for sentence in chosen], residents, KOKORO)
 
 
 def test_all_of_them_in_one_text_lose_none(residents):
-    check([SAMPLE], residents, "piper-en_US-joe-medium")
+    check([SAMPLE], residents, PIPER)

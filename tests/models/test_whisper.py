@@ -14,14 +14,8 @@ import pytest
 import soxr
 
 from myna.audio.joints import joined
-from myna.engines.contract import (
-    SAMPLE_RATE_HZ,
-    DecodingOptions,
-    Samples,
-    Window,
-    WindowJob,
-    WindowResult,
-)
+from myna.engines.contract.samples import SAMPLE_RATE_HZ, Samples, Window
+from myna.engines.contract.transcriber import DecodingOptions, WindowJob, WindowResult
 from myna.engines.piper import PiperSynthesizer
 from myna.engines.whisper import WhisperTranscriber
 from myna.engines.whisper.vocabulary import MAX_PROMPT_TOKENS

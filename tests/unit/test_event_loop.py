@@ -213,7 +213,8 @@ async def converse(client, block):
     spoken = [stretch.samples, np.zeros(24_000)]
     pcm = (np.concatenate(spoken) * 32767).astype("<i2").tobytes()
     address = str(client.base_url).replace("http", "ws", 1).rstrip("/")
-    async with connect(f"{address}/v1/realtime?intent=transcription") as socket:
+    patient = {"open_timeout": 240, "ping_interval": None}
+    async with connect(f"{address}/v1/realtime?intent=transcription", **patient) as socket:
         await socket.send("nonsense")
         await socket.send(json.dumps({"type": "session.update", "session": {}}))
         for at in range(0, len(pcm), block):

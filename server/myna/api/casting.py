@@ -8,7 +8,8 @@ from functools import partial
 from myna.api.context import Context
 from myna.api.keeping import kept
 from myna.api.names import TTS_1_VOICES, TTS_NAMES
-from myna.engines.contract import OPENAI_VOICES, Synthesizer, Voice, VoiceMixer, VoiceReader
+from myna.engines.contract.synthesizer import Synthesizer, VoiceMixer, VoiceReader
+from myna.engines.contract.voice import OPENAI_VOICES, Voice
 from myna.errors import BadRequest, EngineFailure
 from myna.scheduling.casting import Role, Speaker, role_of
 from myna.scheduling.speaking import SpeechService

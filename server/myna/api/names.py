@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from myna.engines.contract import OPENAI_VOICES
+from myna.engines.contract.voice import OPENAI_VOICES
 
 STT_NAMES = (
     "whisper-1",

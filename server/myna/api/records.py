@@ -12,7 +12,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from myna.api.context import Context
-from myna.api.keeping import form_of, kept, named
+from myna.api.keeping import kept
+from myna.api.kept_form import kept_form, named
 from myna.api.responses import json_response
 from myna.errors import NotFound
 from myna.store.records import Records
@@ -53,7 +54,7 @@ class RecordKind(Generic[About]):
 
         Raises BadRequest for a name that is none.
         """
-        async with await form_of(request, shared) as form:
+        async with await kept_form(request, shared) as form:
             name = named(form)
 
         def change() -> About:

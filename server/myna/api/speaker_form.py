@@ -11,7 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from myna.api.forms import Form, refuse
-from myna.engines.contract import SAMPLE_RATE_HZ, KnownVoice, Samples, SpeakerOptions
+from myna.engines.contract.diarizer import KnownVoice, SpeakerOptions
+from myna.engines.contract.samples import SAMPLE_RATE_HZ, Samples
 from myna.errors import BadRequest, MynaError, UnsupportedAudio
 from myna.scheduling.diarization import DiarizationService, Hearing
 from myna.scheduling.transcription import TranscriptionService

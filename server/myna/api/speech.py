@@ -28,7 +28,7 @@ from myna.audio.codecs import (
     SpeechFormat,
     layout_of,
 )
-from myna.engines.contract import OPENAI_VOICES
+from myna.engines.contract.voice import OPENAI_VOICES
 from myna.errors import BadRequest, MynaError, envelope
 from myna.scheduling.pieces import Utterance
 from myna.scheduling.speaking import Spoken

@@ -12,7 +12,7 @@ from myna.api.forms import Form, Upload
 from myna.api.names import DIARIZE_NAMES, STT_NAMES, hosted_formats
 from myna.api.speaker_form import SpeakerForm
 from myna.audio.windows import Cutting
-from myna.engines.contract import DecodingOptions, Transcriber
+from myna.engines.contract.transcriber import DecodingOptions, Transcriber
 from myna.errors import BadRequest
 from myna.text.answers import LABELLED, Granularity, ResponseFormat
 from myna.text.hints import checked_keywords, require_known, spoken_languages

@@ -11,11 +11,10 @@ from starlette.responses import Response
 
 from myna.api import speaker_form, transcription_form
 from myna.api.admission import admitted, leased, leaving, lent
-from myna.api.context import Context, caller, context, record
+from myna.api.context import caller, context, record
+from myna.api.form_body import form_of
 from myna.api.forms import Form
 from myna.api.head_start import HeadStart
-from myna.api.json_form import read_json_form
-from myna.api.multipart import read_form
 from myna.api.names import LISTS_LANGUAGES, counts_duration
 from myna.api.responses import DONE, LiveStream, event, primed, unless_gone
 from myna.api.transcription_form import TranscriptionForm
@@ -118,7 +117,12 @@ async def _answer(request: Request, task: Task) -> Response:
     bounds = Bounds(caller(request), shared.settings.request_timeout_s or None, told)
     start = HeadStart(choose, partial(_hearing, residents, bounds), bounds)
     try:
-        form = await _form(request, shared, start)
+        form = await form_of(
+            request,
+            limit_bytes=shared.settings.max_upload_bytes,
+            spool=shared.spool,
+            arriving=start.begin,
+        )
         if shared.rehearsal is not None:
             await shared.rehearsal.rewrite(form, shared.spool)
         await leased(request, named(form)[1], place)
@@ -135,21 +139,6 @@ async def _answer(request: Request, task: Task) -> Response:
             await start.close()
             if form is not None:
                 await form.close()
-
-
-async def _form(request: Request, shared: Context, start: HeadStart) -> Form:
-    stream, limit_bytes = request.stream(), shared.settings.max_upload_bytes
-    if request.headers.get("content-type", "").startswith("application/json"):
-        return await read_json_form(
-            stream, request.headers, limit_bytes=limit_bytes, spool=shared.spool
-        )
-    return await read_form(
-        stream,
-        request.headers,
-        limit_bytes=limit_bytes,
-        spool=shared.spool,
-        arriving=start.begin,
-    )
 
 
 async def _hearing(

@@ -11,7 +11,8 @@ from starlette.responses import Response
 
 from myna.api.context import context
 from myna.api.forms import refuse
-from myna.api.keeping import form_of, full, is_audio, kept, language_tag, named, uploaded
+from myna.api.keeping import full, kept
+from myna.api.kept_form import is_audio, kept_form, language_tag, named, uploaded
 from myna.api.records import RecordKind
 from myna.api.responses import json_response
 from myna.errors import BadRequest, UnsupportedAudio
@@ -43,7 +44,7 @@ _KIND = RecordKind(
 async def create(request: Request) -> Response:
     """A form with `name`, `language` and `recording`."""
     shared = context(request)
-    async with await form_of(request, shared) as form:
+    async with await kept_form(request, shared) as form:
         name, language = named(form), language_tag(form)
         recording = uploaded(form, "recording")
         if recording is None:

@@ -11,8 +11,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from myna.api.forms import Form, Upload
-from myna.api.keeping import is_audio, language_tag, named, uploaded
-from myna.engines.contract import Synthesizer, Voice, VoiceMixer, VoiceReader
+from myna.api.kept_form import is_audio, language_tag, named, uploaded
+from myna.engines.contract.synthesizer import Synthesizer, VoiceMixer, VoiceReader
+from myna.engines.contract.voice import Voice
 from myna.errors import BadRequest, NotImplementedHere, UnsupportedAudio
 from myna.scheduling.voices import own_voice
 from myna.store.custom_voices import CustomVoice

@@ -11,11 +11,13 @@ from starlette.responses import Response
 
 from myna.api import voice_form
 from myna.api.context import context
-from myna.api.keeping import form_of, full, kept
+from myna.api.keeping import full, kept
+from myna.api.kept_form import kept_form
 from myna.api.records import RecordKind
 from myna.api.responses import json_response, unless_gone
 from myna.api.voice_form import VoiceForm
-from myna.engines.contract import OPENAI_VOICES, Synthesizer, Voice
+from myna.engines.contract.synthesizer import Synthesizer
+from myna.engines.contract.voice import OPENAI_VOICES, Voice
 from myna.errors import BadRequest, NotImplementedHere
 from myna.scheduling.casting import Role, Speaker, role_of
 from myna.store.custom_voices import ConsentMissing, CustomVoice, CustomVoices, Full
@@ -99,7 +101,7 @@ def _entry(id_: str, name: str, role: Role) -> dict[str, Any]:
 async def create(request: Request) -> Response:
     """A form; see `voice_form`."""
     shared = context(request)
-    async with await form_of(request, shared) as form:
+    async with await kept_form(request, shared) as form:
         asked = voice_form.read(form)
         voice, file = await _made_by_one(request, asked)
         try:

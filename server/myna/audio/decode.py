@@ -33,7 +33,7 @@ from myna.audio.decoder import (
     UNSUPPORTED,
     DecodeLimits,
 )
-from myna.engines.contract import SAMPLE_RATE_HZ, Samples
+from myna.engines.contract.samples import SAMPLE_RATE_HZ, Samples
 from myna.errors import AudioTooLong, ClientGone, EngineFailure, Overloaded, UnsupportedAudio
 
 __all__ = ["DecodeLimits", "Decoder", "PcmStream"]

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from myna.audio.codecs import CODECS, CONTENT_TYPES, SPEECH_RATE_HZ, Codec, Layout
 from myna.audio.frames import frame_of
 from myna.audio.resample import Resampler
-from myna.engines.contract import Samples
+from myna.engines.contract.samples import Samples
 
 _UNKNOWN_SIZE = 0xFFFF_FFFF
 """What a RIFF size field holds where the end is not known while the header leaves."""

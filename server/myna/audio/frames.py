@@ -8,7 +8,7 @@ from fractions import Fraction
 import av
 import numpy as np
 
-from myna.engines.contract import Samples
+from myna.engines.contract.samples import Samples
 
 
 def frame_of(samples: Samples, rate_hz: int, pts: int) -> av.AudioFrame:

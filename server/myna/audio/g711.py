@@ -7,7 +7,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from myna.engines.contract import Samples
+from myna.engines.contract.samples import Samples
 
 RATE_HZ = 8_000
 Law = Literal["mu", "A"]

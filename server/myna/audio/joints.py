@@ -14,7 +14,8 @@ from types import MappingProxyType
 import numpy as np
 from numpy.typing import NDArray
 
-from myna.engines.contract import Ending, Samples, Stretch
+from myna.engines.contract.samples import Samples
+from myna.engines.contract.synthesizer import Ending, Stretch
 from myna.text.transcript import Word
 
 PAUSES_S: Mapping[Ending, float] = MappingProxyType(

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from myna.audio.frames import frame_of, samples_of
-from myna.engines.contract import Samples
+from myna.engines.contract.samples import Samples
 
 if TYPE_CHECKING:
     from av.audio.frame import AudioFrame

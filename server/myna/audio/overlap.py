@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from myna.engines.contract import SAMPLE_RATE_HZ, Samples, Window
+from myna.engines.contract.samples import SAMPLE_RATE_HZ, Samples, Window
 
 
 class OverlappingWindows:

@@ -6,7 +6,7 @@ import av
 import numpy as np
 
 from myna.audio.frames import frame_of, samples_of
-from myna.engines.contract import Samples
+from myna.engines.contract.samples import Samples
 
 
 class Resampler:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from fractions import Fraction
 from typing import TYPE_CHECKING, cast
 
-from myna.engines.contract import Samples
+from myna.engines.contract.samples import Samples
 
 if TYPE_CHECKING:
     from av.audio.frame import AudioFrame

@@ -13,7 +13,7 @@ import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
 
-from myna.engines.contract import Samples
+from myna.engines.contract.samples import Samples
 from myna.errors import EngineFailure
 
 FRAME_SAMPLES = 512

@@ -6,64 +6,22 @@ holds at most one window of audio, so its memory does not grow with the recordin
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from myna.audio.decode import PcmStream
-from myna.engines.contract import SAMPLE_RATE_HZ, Samples, Window
-from myna.errors import AudioTooShort
+from myna.audio.activity import FRAME
+from myna.engines.contract.samples import SAMPLE_RATE_HZ, Samples, Window
 
-FRAME = 512
-"""Samples that one speech probability stands for: 32 ms at 16 kHz, as Silero was trained."""
 LONG_PAUSE_S = 3.0
 """Nobody's sentence goes on behind a pause like this."""
-MINIMUM_S = 0.1
-"""The hosted API refuses shorter audio."""
-_READ_S = 16.0
-"""How much is decoded at once: bounded memory, few calls."""
 _EARLIEST_CUT = 0.5
 """No window is cut before its middle."""
 _KEPT_PAUSE = 31
 """Frames (1 s) of a pause that stay with the speech at its sides where a window is cut in it."""
-
-
-class SpeechProbabilities(Protocol):
-    """How likely it is that somebody speaks, frame by frame, over blocks that arrive in order."""
-
-    def probabilities(self, samples: Samples) -> NDArray[np.float32]:
-        """One value per complete frame of what has been given so far."""
-        ...
-
-    def flush(self) -> NDArray[np.float32]:
-        """The value of the last, incomplete frame, if there is one."""
-        ...
-
-
-class Loudness:
-    """Stands in for voice activity where that is off: all but digital silence counts."""
-
-    def __init__(self, floor_dbfs: float = -60.0) -> None:
-        self._floor = 10 ** (floor_dbfs / 20)
-        self._rest: Samples = np.zeros(0, np.float32)
-
-    def probabilities(self, samples: Samples) -> NDArray[np.float32]:
-        """1.0 for a frame whose RMS is above the floor, else 0.0."""
-        held = np.concatenate([self._rest, samples])
-        whole = len(held) // FRAME * FRAME
-        self._rest = held[whole:]
-        rms = np.sqrt(np.mean(held[:whole].reshape(-1, FRAME) ** 2, axis=1))
-        return (rms > self._floor).astype(np.float32)
-
-    def flush(self) -> NDArray[np.float32]:
-        """The value of what is left over."""
-        if len(self._rest) == 0:
-            return np.zeros(0, np.float32)
-        return self.probabilities(np.zeros(FRAME - len(self._rest), np.float32))
 
 
 @dataclass(frozen=True, slots=True)
@@ -256,53 +214,3 @@ def _quietest(frames: list[NDArray[np.float32]]) -> int:
     smooth = np.convolve(energy, np.ones(7) / 7, mode="same")
     margin = min(3, (len(frames) - 1) // 2)
     return margin + int(np.argmin(smooth[margin : len(frames) - margin]))
-
-
-class WindowStream:
-    """A recording as windows, produced when asked for: decode, find speech, cut.
-
-    `next` blocks (decoding and voice activity are work), so it is called from a thread.
-    """
-
-    def __init__(
-        self,
-        pcm: PcmStream,
-        speech: SpeechProbabilities,
-        cutting: Cutting,
-        listener: Callable[[Samples], None] | None = None,
-    ) -> None:
-        """`listener` is given all audio block by block, an empty block at its end."""
-        self._pcm = pcm
-        self._speech = speech
-        self._listener = listener
-        self._windower = Windower(cutting)
-        self.samples_read = 0
-        """Samples decoded so far, 16 kHz."""
-        self.finished = False
-
-    @property
-    def seconds_read(self) -> float:
-        """Audio decoded so far, in seconds."""
-        return self.samples_read / SAMPLE_RATE_HZ
-
-    @property
-    def declared_s(self) -> float | None:
-        """How long the container says the audio is, in seconds."""
-        return self._pcm.declared_s
-
-    def next(self) -> list[Window]:
-        """Windows that the next stretch of audio completed, if any; `finished` tells the end."""
-        block = self._pcm.read(int(_READ_S * SAMPLE_RATE_HZ))
-        self.samples_read += len(block)
-        if self._listener is not None:
-            self._listener(block)
-        if len(block):
-            return self._windower.feed(block, self._speech.probabilities(block))
-        self.finished = True
-        if self.seconds_read < MINIMUM_S:
-            raise AudioTooShort(MINIMUM_S)
-        return self._windower.finish(self._speech.flush())
-
-    def close(self) -> None:
-        """Stop decoding; from any thread."""
-        self._pcm.close()

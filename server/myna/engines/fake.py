@@ -16,16 +16,10 @@ from dataclasses import replace
 import numpy as np
 
 from myna.audio.encode import to_pcm, wav_header
-from myna.engines.contract import (
-    SAMPLE_RATE_HZ,
-    DecodingOptions,
-    Samples,
-    Stretch,
-    Voice,
-    Window,
-    WindowJob,
-    WindowResult,
-)
+from myna.engines.contract.samples import SAMPLE_RATE_HZ, Samples, Window
+from myna.engines.contract.synthesizer import Stretch
+from myna.engines.contract.transcriber import DecodingOptions, WindowJob, WindowResult
+from myna.engines.contract.voice import Voice
 from myna.engines.tonecode import SENTENCE_ENDS, SILENCE_RMS, Spoken, decode, encode
 from myna.text.transcript import Segment, TokenLogprob, Word
 

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from myna.engines.contract import SAMPLE_RATE_HZ, KnownVoice, Samples, SpeakerOptions, Window
+from myna.engines.contract.diarizer import KnownVoice, SpeakerOptions
+from myna.engines.contract.samples import SAMPLE_RATE_HZ, Samples, Window
 from myna.engines.tonecode import SILENCE_RMS
 from myna.text.transcript import Turn
 

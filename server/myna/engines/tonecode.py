@@ -19,7 +19,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from myna.engines.contract import SAMPLE_RATE_HZ, Samples
+from myna.engines.contract.samples import SAMPLE_RATE_HZ, Samples
 
 SYMBOL_S = 0.06
 """Length of a byte, and of a pause, at speed 1: seven to a word of five letters make 143 words a

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from myna.engines.contract import Samples
+from myna.engines.contract.samples import Samples
 from myna.text.transcript import Word
 
 _WIDE = "\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff"

@@ -9,8 +9,8 @@ from typing import Literal
 
 import numpy as np
 
-from myna.audio.windows import FRAME
-from myna.engines.contract import Samples
+from myna.audio.activity import FRAME
+from myna.engines.contract.samples import Samples
 from myna.realtime.configuration import Configuration
 from myna.realtime.ear import AudioFormat, Ear, Heard, seconds
 from myna.realtime.items import FRAME_S, Item, SpeechSource

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from myna.engines.contract import DecodingOptions, Transcriber
+from myna.engines.contract.transcriber import DecodingOptions, Transcriber
 from myna.errors import BadRequest
 from myna.realtime.ear import AudioFormat
 from myna.realtime.turns import TurnRules

@@ -10,7 +10,8 @@ from collections.abc import Awaitable, Callable
 from concurrent.futures import Executor
 from dataclasses import dataclass
 
-from myna.engines.contract import SAMPLE_RATE_HZ, WindowResult
+from myna.engines.contract.samples import SAMPLE_RATE_HZ
+from myna.engines.contract.transcriber import WindowResult
 from myna.errors import MynaError
 from myna.realtime.items import Ask
 from myna.realtime.session import Session, Step

@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from myna.audio import g711
+from myna.audio.activity import FRAME, SpeechProbabilities
 from myna.audio.resample import Resampler
-from myna.audio.windows import FRAME, SpeechProbabilities
-from myna.engines.contract import SAMPLE_RATE_HZ, Samples
+from myna.engines.contract.samples import SAMPLE_RATE_HZ, Samples
 from myna.errors import BadRequest
 
 AudioFormat = Literal["audio/pcm", "audio/pcmu", "audio/pcma"]

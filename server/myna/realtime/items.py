@@ -10,15 +10,10 @@ from typing import Literal, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from myna.audio.windows import FRAME, Cutting, SpeechProbabilities, Windower
-from myna.engines.contract import (
-    SAMPLE_RATE_HZ,
-    DecodingOptions,
-    Samples,
-    Transcriber,
-    Window,
-    WindowResult,
-)
+from myna.audio.activity import FRAME, SpeechProbabilities
+from myna.audio.windows import Cutting, Windower
+from myna.engines.contract.samples import SAMPLE_RATE_HZ, Samples, Window
+from myna.engines.contract.transcriber import DecodingOptions, Transcriber, WindowResult
 from myna.errors import MynaError
 from myna.realtime.agreement import Agreement
 from myna.realtime.configuration import Wishes, hasty

@@ -14,7 +14,7 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from myna.engines.contract import WindowResult
+from myna.engines.contract.transcriber import WindowResult
 from myna.errors import BadRequest, MynaError
 from myna.realtime import events
 from myna.realtime.buffer import InputBuffer, TurnChange

@@ -6,8 +6,9 @@ import math
 from dataclasses import dataclass
 from typing import Literal
 
-from myna.audio.windows import FRAME, Cutting
-from myna.engines.contract import SAMPLE_RATE_HZ
+from myna.audio.activity import FRAME
+from myna.audio.windows import Cutting
+from myna.engines.contract.samples import SAMPLE_RATE_HZ
 
 Change = Literal["started", "stopped", "idle"]
 

@@ -6,7 +6,7 @@ import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from myna.engines.contract import OPENAI_VOICES, Voice
+from myna.engines.contract.voice import OPENAI_VOICES, Voice
 from myna.errors import BadRequest
 from myna.scheduling.resident import Resident
 from myna.scheduling.speaking import SpeechService

@@ -11,14 +11,8 @@ from dataclasses import dataclass
 from typing import Any, TypeVar, cast
 
 from myna.audio.overlap import OverlappingWindows
-from myna.engines.contract import (
-    Diarizer,
-    KnownVoice,
-    Samples,
-    SpeakerFollowing,
-    SpeakerOptions,
-    Window,
-)
+from myna.engines.contract.diarizer import Diarizer, KnownVoice, SpeakerFollowing, SpeakerOptions
+from myna.engines.contract.samples import Samples, Window
 from myna.scheduling.queue import Ticket
 from myna.scheduling.workers import Workers
 from myna.text.speakers import SpeakerNames, SpeakerTurns, attributed

@@ -10,7 +10,8 @@ from dataclasses import dataclass, field, replace
 
 from myna.audio.codecs import Layout
 from myna.audio.joints import Joiner, Piece
-from myna.engines.contract import QuickStarter, Stretch, Synthesizer, Voice
+from myna.engines.contract.synthesizer import QuickStarter, Stretch, Synthesizer
+from myna.engines.contract.voice import Voice
 from myna.scheduling.queue import Ticket
 from myna.scheduling.workers import Workers
 from myna.stages import UNRECORDED, Record

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Generic, Literal, Protocol, TypeVar
 
-from myna.engines.contract import Voice
+from myna.engines.contract.voice import Voice
 from myna.errors import Overloaded
 
 Service = TypeVar("Service")

@@ -19,7 +19,9 @@ from myna.audio.codecs import layout_of
 from myna.audio.encode import SpeechEncoder, encoder
 from myna.audio.joints import Piece
 from myna.audio.loudness import Leveller, VoiceLoudness
-from myna.engines.contract import QuickStarter, Samples, Synthesizer, Voice
+from myna.engines.contract.samples import Samples
+from myna.engines.contract.synthesizer import QuickStarter, Synthesizer
+from myna.engines.contract.voice import Voice
 from myna.errors import BadRequest, EngineFailure, MynaError
 from myna.scheduling.pieces import Line, Made, PieceJob, Utterance
 from myna.scheduling.queue import Ticket

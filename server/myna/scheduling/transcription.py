@@ -12,16 +12,12 @@ from dataclasses import dataclass, replace
 from threading import BoundedSemaphore
 from typing import Any, TypeVar
 
+from myna.audio.activity import SpeechProbabilities
 from myna.audio.decode import Decoder, PcmStream
-from myna.audio.windows import Cutting, SpeechProbabilities, WindowStream
-from myna.engines.contract import (
-    SAMPLE_RATE_HZ,
-    DecodingOptions,
-    Transcriber,
-    Window,
-    WindowJob,
-    WindowResult,
-)
+from myna.audio.window_stream import WindowStream
+from myna.audio.windows import Cutting
+from myna.engines.contract.samples import SAMPLE_RATE_HZ, Window
+from myna.engines.contract.transcriber import DecodingOptions, Transcriber, WindowJob, WindowResult
 from myna.errors import DeadlineExceeded
 from myna.scheduling.diarization import Hearing
 from myna.scheduling.queue import Ticket

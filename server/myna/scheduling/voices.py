@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 
-from myna.engines.contract import OPENAI_VOICES, Synthesizer, Voice, VoiceMixer
+from myna.engines.contract.synthesizer import Synthesizer, VoiceMixer
+from myna.engines.contract.voice import OPENAI_VOICES, Voice
 from myna.errors import BadRequest
 
 _NAME = re.compile(r"\w[\w.-]*", re.ASCII)

@@ -24,7 +24,7 @@ from pydantic import (
 )
 
 from myna.conversion import CONVERSIONS
-from myna.engines.contract import OPENAI_VOICES, Voice
+from myna.engines.contract.voice import OPENAI_VOICES, Voice
 from myna.store.sources import Source, parse
 
 CardTask = Literal["transcribe", "speak", "diarize"]

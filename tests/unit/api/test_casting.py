@@ -17,7 +17,7 @@ from myna.api.context import Context
 from myna.api.names import STT_NAMES, TTS_NAMES
 from myna.api.spool import Spool
 from myna.auth import Keyring
-from myna.engines.contract import Voice
+from myna.engines.contract.voice import Voice
 from myna.engines.fake import FakeSynthesizer
 from myna.errors import BadRequest, EngineFailure
 from myna.realtime.sessions import Sessions

@@ -11,8 +11,8 @@ import pytest
 
 from myna.api.forms import Form
 from myna.api.speaker_form import SpeakerForm, begin, read
+from myna.audio.activity import Loudness
 from myna.audio.decode import DecodeLimits, Decoder
-from myna.audio.windows import Loudness
 from myna.engines.fake import FakeTranscriber
 from myna.engines.fake_diarizer import FakeDiarizer
 from myna.errors import BadRequest

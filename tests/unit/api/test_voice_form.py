@@ -11,7 +11,7 @@ import pytest
 from myna.api.forms import Form, Upload
 from myna.api.spool import Spool
 from myna.api.voice_form import made, read
-from myna.engines.contract import Voice
+from myna.engines.contract.voice import Voice
 from myna.engines.fake import FakeSynthesizer
 from myna.engines.kokoro import KokoroSynthesizer
 from myna.engines.kokoro.voices import SHAPE

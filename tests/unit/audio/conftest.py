@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from myna.audio.decode import DecodeLimits, Decoder, PcmStream
+from myna.engines.contract.samples import SAMPLE_RATE_HZ, Window
 
 TONE_HZ = 440
 
@@ -145,3 +146,19 @@ def decode_file(
         return np.concatenate(blocks)
 
     return read
+
+
+def noise(n_samples: int, seed: int = 0) -> np.ndarray:
+    """No two stretches are alike, so that a shift by one sample shows."""
+    return np.random.default_rng(seed).uniform(-0.5, 0.5, n_samples).astype(np.float32)
+
+
+def bounds(window: Window) -> tuple[int, int]:
+    """First sample and the one behind the last, in the recording."""
+    start = round(window.start_s * SAMPLE_RATE_HZ)
+    return start, start + len(window.samples)
+
+
+def span_s(window: Window) -> tuple[float, float]:
+    start, end = bounds(window)
+    return start / SAMPLE_RATE_HZ, end / SAMPLE_RATE_HZ

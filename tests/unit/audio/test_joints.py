@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from myna.audio.joints import AFTER_S, FADE_S, MARGIN_S, PAUSES_S, joined, trimmed
-from myna.engines.contract import Ending, Stretch
+from myna.engines.contract.synthesizer import Ending, Stretch
 from myna.text.transcript import Word
 
 RATE_HZ = 24_000

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from myna.audio.overlap import OverlappingWindows
-from myna.engines.contract import Window
+from myna.engines.contract.samples import Window
 
 RATE_HZ = 16_000
 

@@ -10,9 +10,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from myna.audio.windows import FRAME, Cutting, Loudness, Windower, WindowStream
-from myna.engines.contract import SAMPLE_RATE_HZ, Window
-from myna.errors import AudioTooShort, ClientGone
+from myna.audio.activity import FRAME
+from myna.audio.windows import Cutting, Windower
+from myna.engines.contract.samples import SAMPLE_RATE_HZ, Window
+
+from .conftest import bounds, noise, span_s
 
 FRAMES_PER_S = SAMPLE_RATE_HZ / FRAME
 
@@ -36,31 +38,6 @@ class Scripted:
         found = self.values[self.given : end]
         self.given = end
         return found
-
-
-class Recording:
-    """Stands in for a decoded file."""
-
-    def __init__(self, samples: np.ndarray, declared_s: float | None = None) -> None:
-        self.samples = samples
-        self.declared_s = declared_s
-        self.at = 0
-        self.closed = False
-
-    def read(self, n_samples: int) -> np.ndarray:
-        if self.closed:
-            raise ClientGone("closed")
-        found = self.samples[self.at : self.at + n_samples]
-        self.at += len(found)
-        return found
-
-    def close(self) -> None:
-        self.closed = True
-
-
-def noise(n_samples: int, seed: int = 0) -> np.ndarray:
-    """No two stretches are alike, so that a shift by one sample shows."""
-    return np.random.default_rng(seed).uniform(-0.5, 0.5, n_samples).astype(np.float32)
 
 
 def cut(
@@ -87,17 +64,6 @@ def frames(*runs: tuple[float, float]) -> list[float]:
 
 def cut_frames(values: Sequence[float], cutting: Cutting | None = None) -> list[Window]:
     return cut(noise(len(values) * FRAME), values, cutting)
-
-
-def bounds(window: Window) -> tuple[int, int]:
-    """First sample and the one behind the last, in the recording."""
-    start = round(window.start_s * SAMPLE_RATE_HZ)
-    return start, start + len(window.samples)
-
-
-def span_s(window: Window) -> tuple[float, float]:
-    start, end = bounds(window)
-    return start / SAMPLE_RATE_HZ, end / SAMPLE_RATE_HZ
 
 
 def said(values: Sequence[float], threshold: float) -> np.ndarray:
@@ -365,89 +331,6 @@ def test_a_click_is_dropped_and_speech_around_it_is_not():
     values = frames((0, 1), (1, 0.064), (0, 4), (1, 1), (0, 3))
     (window,) = cut_frames(values, cutting)
     assert span_s(window) == pytest.approx((4.664, 6.464), abs=0.05)
-
-
-def test_loudness_takes_all_but_digital_silence():
-    audio = np.concatenate([np.zeros(FRAME), np.full(FRAME, 0.01), np.full(FRAME, 0.0001)])
-    assert Loudness().probabilities(audio.astype(np.float32)).tolist() == [0, 1, 0]
-
-
-@quick
-@given(st.lists(st.integers(0, 2_000), min_size=1, max_size=20))
-def test_loudness_does_not_depend_on_the_blocks(blocks):
-    audio = noise(sum(blocks))
-    audio[: len(audio) // 2] = 0
-    loudness, other = Loudness(), Loudness()
-    at, found = 0, []
-    for length in blocks:
-        found.append(loudness.probabilities(audio[at : at + length]))
-        at += length
-    whole = np.concatenate([other.probabilities(audio), other.flush()])
-    parts = np.concatenate([*found, loudness.flush()])
-    assert len(whole) == -(-len(audio) // FRAME)
-    assert np.array_equal(parts, whole)
-
-
-def windows_of(stream: WindowStream) -> list[Window]:
-    found: list[Window] = []
-    while not stream.finished:
-        found += stream.next()
-    return found
-
-
-@pytest.fixture
-def two_phrases() -> np.ndarray:
-    """Noise for 20 s, 5 s of silence, noise for 3 s and a bit."""
-    audio = noise(28 * SAMPLE_RATE_HZ + 123)
-    audio[20 * SAMPLE_RATE_HZ : 25 * SAMPLE_RATE_HZ] = 0
-    return audio
-
-
-def test_a_stream_gives_the_windows_of_its_recording(two_phrases):
-    stream = WindowStream(Recording(two_phrases), Loudness(), Cutting(tail_s=0.4))
-    first, second = windows_of(stream)
-    assert span_s(first) == pytest.approx((0, 20.4), abs=0.05)
-    assert bounds(second)[1] == len(two_phrases)
-    for window in (first, second):
-        assert np.array_equal(window.samples, two_phrases[slice(*bounds(window))])
-
-
-def test_a_stream_reads_on_only_when_asked(two_phrases):
-    recording = Recording(two_phrases)
-    stream = WindowStream(recording, Loudness(), Cutting())
-    assert (recording.at, stream.seconds_read) == (0, 0)
-    stream.next()
-    assert 0 < stream.seconds_read < 28
-    windows_of(stream)
-    assert stream.seconds_read == len(two_phrases) / SAMPLE_RATE_HZ
-
-
-def test_a_stream_tells_the_declared_length_and_closes_its_recording(two_phrases):
-    recording = Recording(two_phrases, declared_s=28.0)
-    stream = WindowStream(recording, Loudness(), Cutting())
-    assert stream.declared_s == 28.0
-    stream.close()
-    assert recording.closed
-    with pytest.raises(ClientGone):
-        stream.next()
-
-
-@pytest.mark.parametrize("n_samples", [0, 1, 1_599])
-def test_less_than_a_tenth_of_a_second_is_refused(n_samples):
-    stream = WindowStream(Recording(noise(n_samples)), Loudness(), Cutting())
-    with pytest.raises(AudioTooShort):
-        windows_of(stream)
-
-
-def test_a_tenth_of_a_second_is_enough():
-    stream = WindowStream(Recording(noise(1_600)), Loudness(), Cutting())
-    (window,) = windows_of(stream)
-    assert bounds(window) == (0, 1_600)
-
-
-def test_a_silent_recording_has_no_windows():
-    audio = np.zeros(40 * SAMPLE_RATE_HZ, np.float32)
-    assert windows_of(WindowStream(Recording(audio), Loudness(), Cutting())) == []
 
 
 def test_a_short_window_goes_on_over_a_short_pause_and_ends_at_a_long_one():

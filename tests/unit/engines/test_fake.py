@@ -6,15 +6,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from myna.engines.contract import (
-    SAMPLE_RATE_HZ,
-    DecodingOptions,
-    Synthesizer,
-    Transcriber,
-    Voice,
-    Window,
-    WindowJob,
-)
+from myna.engines.contract.samples import SAMPLE_RATE_HZ, Window
+from myna.engines.contract.synthesizer import Synthesizer
+from myna.engines.contract.transcriber import DecodingOptions, Transcriber, WindowJob
+from myna.engines.contract.voice import Voice
 from myna.engines.fake import FakeSynthesizer, FakeTranscriber
 from myna.text.languages import WHISPER_LANGUAGES
 

@@ -7,7 +7,8 @@ import pytest
 import soxr
 
 from myna.audio.overlap import OverlappingWindows
-from myna.engines.contract import SAMPLE_RATE_HZ, Diarizer, SpeakerOptions
+from myna.engines.contract.diarizer import Diarizer, SpeakerOptions
+from myna.engines.contract.samples import SAMPLE_RATE_HZ
 from myna.engines.fake import FakeSynthesizer
 from myna.engines.fake_diarizer import FakeDiarizer
 from myna.text.transcript import Turn

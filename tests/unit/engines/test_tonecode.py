@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from myna.engines.contract import SAMPLE_RATE_HZ
+from myna.engines.contract.samples import SAMPLE_RATE_HZ
 from myna.engines.tonecode import decode, encode
 
 RATE_HZ = 24_000

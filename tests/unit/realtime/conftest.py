@@ -7,8 +7,8 @@ import json
 import numpy as np
 import pytest
 
-from myna.audio.windows import FRAME, Loudness
-from myna.engines.contract import WindowJob
+from myna.audio.activity import FRAME, Loudness
+from myna.engines.contract.transcriber import WindowJob
 from myna.engines.fake import FakeSynthesizer, FakeTranscriber
 from myna.realtime.configuration import Configuration
 from myna.realtime.habits import Habits

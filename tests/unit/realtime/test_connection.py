@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from myna.engines.contract import WindowJob
+from myna.engines.contract.transcriber import WindowJob
 from myna.errors import EngineFailure
 from myna.realtime import connection as module
 from myna.realtime.configuration import Configuration

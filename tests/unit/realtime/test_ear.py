@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from myna.audio.windows import FRAME, Loudness
+from myna.audio.activity import FRAME, Loudness
 from myna.errors import BadRequest
 from myna.realtime.ear import Ear, seconds
 

@@ -6,8 +6,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from myna.audio.windows import Loudness
-from myna.engines.contract import WindowJob
+from myna.audio.activity import Loudness
+from myna.engines.contract.transcriber import WindowJob
 from myna.engines.fake import FakeTranscriber
 from myna.errors import EngineFailure, ModelNotFound
 from myna.realtime.configuration import Configuration, ServerVad

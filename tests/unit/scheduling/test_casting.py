@@ -7,7 +7,8 @@ from typing import Any, cast
 
 import pytest
 
-from myna.engines.contract import OPENAI_VOICES, Synthesizer, Voice
+from myna.engines.contract.synthesizer import Synthesizer
+from myna.engines.contract.voice import OPENAI_VOICES, Voice
 from myna.errors import BadRequest
 from myna.scheduling.casting import check_stand_ins, role_of
 from myna.scheduling.resident import About, Loaded, Resident

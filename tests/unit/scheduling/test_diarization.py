@@ -13,8 +13,11 @@ import numpy as np
 import pytest
 import soxr
 
-from myna.audio.windows import Cutting, Loudness
-from myna.engines.contract import SAMPLE_RATE_HZ, DecodingOptions, SpeakerOptions, Window
+from myna.audio.activity import Loudness
+from myna.audio.windows import Cutting
+from myna.engines.contract.diarizer import SpeakerOptions
+from myna.engines.contract.samples import SAMPLE_RATE_HZ, Window
+from myna.engines.contract.transcriber import DecodingOptions
 from myna.engines.fake import FakeSynthesizer, FakeTranscriber
 from myna.engines.fake_diarizer import FakeDiarizer
 from myna.errors import EngineFailure, Overloaded

@@ -19,7 +19,9 @@ from myna.audio.codecs import SPEECH_RATE_HZ, SpeechFormat, layout_of
 from myna.audio.encode import to_pcm, wav_header
 from myna.audio.joints import PAUSES_S, joined
 from myna.audio.loudness import measured
-from myna.engines.contract import Samples, Stretch, Voice
+from myna.engines.contract.samples import Samples
+from myna.engines.contract.synthesizer import Stretch
+from myna.engines.contract.voice import Voice
 from myna.errors import BadRequest, EngineFailure
 from myna.scheduling import speaking
 from myna.scheduling.pieces import Made, PieceJob, PieceRunner, Utterance

@@ -13,8 +13,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from myna.audio.windows import FRAME, Cutting, Loudness
-from myna.engines.contract import SAMPLE_RATE_HZ, DecodingOptions, WindowJob, WindowResult
+from myna.audio.activity import FRAME, Loudness
+from myna.audio.windows import Cutting
+from myna.engines.contract.samples import SAMPLE_RATE_HZ
+from myna.engines.contract.transcriber import DecodingOptions, WindowJob, WindowResult
 from myna.errors import AudioTooShort, ClientGone, EngineFailure, UnsupportedAudio
 from myna.scheduling.transcription import Progress, Transcription, TranscriptionService
 from myna.scheduling.workers import Workers

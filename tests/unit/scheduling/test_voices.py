@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 
 import pytest
 
-from myna.engines.contract import OPENAI_VOICES, Voice
+from myna.engines.contract.voice import OPENAI_VOICES, Voice
 from myna.errors import BadRequest
 from myna.scheduling.voices import (
     foreseen,

@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from myna.engines.contract import OPENAI_VOICES
+from myna.engines.contract.voice import OPENAI_VOICES
 from myna.store.cards import CardError, Catalogue, default_directory, read_card
 from myna.store.sources import HubFile
 

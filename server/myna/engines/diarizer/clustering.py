@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from myna.engines.contract import KnownVoice, SpeakerOptions
+from myna.engines.contract.diarizer import KnownVoice, SpeakerOptions
 
 Prints = NDArray[np.float32]
 """Voiceprints, shape (n, 192), each of length 1."""

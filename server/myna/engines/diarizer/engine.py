@@ -7,7 +7,8 @@ from threading import Lock
 
 import numpy as np
 
-from myna.engines.contract import SAMPLE_RATE_HZ, KnownVoice, Samples, SpeakerOptions, Window
+from myna.engines.contract.diarizer import KnownVoice, SpeakerOptions
+from myna.engines.contract.samples import SAMPLE_RATE_HZ, Samples, Window
 from myna.engines.diarizer.following import Live, Whole
 from myna.engines.diarizer.frames import STEP_SAMPLES, WINDOW_SAMPLES
 from myna.engines.diarizer.hearing import HeardWindow, hear

@@ -8,7 +8,8 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from myna.engines.contract import SAMPLE_RATE_HZ, SpeakerOptions, Voiceprint
+from myna.engines.contract.diarizer import SpeakerOptions, Voiceprint
+from myna.engines.contract.samples import SAMPLE_RATE_HZ
 from myna.engines.diarizer.clustering import SAME, Prints, cluster, nearest, needed, recognised
 from myna.engines.diarizer.frames import STEP_FRAMES, STEP_SAMPLES, WINDOW_FRAMES, seconds
 from myna.engines.diarizer.hearing import HeardWindow

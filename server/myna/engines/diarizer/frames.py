@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from myna.engines.contract import SAMPLE_RATE_HZ
+from myna.engines.contract.samples import SAMPLE_RATE_HZ
 
 FRAME_SAMPLES = 270
 """From one frame to the next: 16.875 ms. Product of the network's strides (10, 3, 3, 3)."""

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from myna.engines.contract import SAMPLE_RATE_HZ, Samples, Voiceprint
+from myna.engines.contract.diarizer import Voiceprint
+from myna.engines.contract.samples import SAMPLE_RATE_HZ, Samples
 from myna.engines.diarizer.chunks import Chunk, chunks
 from myna.engines.diarizer.frames import FRAME_SAMPLES, sample
 from myna.engines.diarizer.segmentation import Activity, Segmenter

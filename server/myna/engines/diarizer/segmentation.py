@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from myna.engines.contract import Samples
+from myna.engines.contract.samples import Samples
 from myna.engines.diarizer.frames import (
     FRAME_SAMPLES,
     RECEPTIVE_SAMPLES,

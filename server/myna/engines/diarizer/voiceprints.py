@@ -7,7 +7,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from myna.engines.contract import SAMPLE_RATE_HZ, Samples, Voiceprint
+from myna.engines.contract.diarizer import Voiceprint
+from myna.engines.contract.samples import SAMPLE_RATE_HZ, Samples
 from myna.engines.sessions import onnx_session
 
 LEAST_SAMPLES = SAMPLE_RATE_HZ * 3 // 10

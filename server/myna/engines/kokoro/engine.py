@@ -19,7 +19,8 @@ from typing import Protocol
 import numpy as np
 
 from myna.audio.tempo import hastened
-from myna.engines.contract import Ending, Stretch, Voice
+from myna.engines.contract.synthesizer import Ending, Stretch
+from myna.engines.contract.voice import Voice
 from myna.engines.devices import Device, choose_workers
 from myna.engines.espeak_text import reading
 from myna.engines.kokoro.blends import BlendError, Part, is_blend, parts_of

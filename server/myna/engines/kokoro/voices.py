@@ -12,7 +12,7 @@ import numpy as np
 from numpy.lib import format as npy
 from numpy.typing import NDArray
 
-from myna.engines.contract import Voice
+from myna.engines.contract.voice import Voice
 from myna.errors import EngineFailure
 
 Style = NDArray[np.float32]

@@ -12,7 +12,8 @@ from typing import Literal
 import numpy as np
 
 from myna.audio.tempo import hastened
-from myna.engines.contract import Ending, Stretch, Voice
+from myna.engines.contract.synthesizer import Ending, Stretch
+from myna.engines.contract.voice import Voice
 from myna.engines.devices import choose_workers
 from myna.engines.espeak_text import reading
 from myna.engines.piper.model import Model, PiperModel

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Protocol, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from myna.engines.contract import Samples
+from myna.engines.contract.samples import Samples
 from myna.engines.piper.vocoder import Feed, Vocoder
 from myna.engines.word_times import Said
 

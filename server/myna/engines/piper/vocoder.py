@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from myna.engines.contract import Samples
+from myna.engines.contract.samples import Samples
 from myna.engines.devices import Device
 from myna.engines.onnx_graph import UnfitError
 from myna.engines.piper.halves import DURATIONS, Halves, halved

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from myna.engines.contract import Voice
+from myna.engines.contract.voice import Voice
 from myna.errors import EngineFailure
 
 

@@ -15,13 +15,8 @@ from ctranslate2.models import Whisper, WhisperGenerationResult
 from faster_whisper.feature_extractor import FeatureExtractor
 from numpy.typing import NDArray
 
-from myna.engines.contract import (
-    SAMPLE_RATE_HZ,
-    DecodingOptions,
-    Window,
-    WindowJob,
-    WindowResult,
-)
+from myna.engines.contract.samples import SAMPLE_RATE_HZ, Window
+from myna.engines.contract.transcriber import DecodingOptions, WindowJob, WindowResult
 from myna.engines.devices import Device, DeviceChoice, choose_compute_type, choose_device
 from myna.engines.whisper.fallback import Attempt, Step, best, next_step
 from myna.engines.whisper.reading import Reading, read_words

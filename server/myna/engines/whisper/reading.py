@@ -10,7 +10,7 @@ import ctranslate2
 import numpy as np
 from ctranslate2.models import Whisper
 
-from myna.engines.contract import WindowJob, WindowResult
+from myna.engines.contract.transcriber import WindowJob, WindowResult
 from myna.engines.whisper.alignment import TimedWord, monotone, timed_words
 from myna.engines.whisper.fallback import Attempt
 from myna.engines.whisper.segments import Span, spans, stops_early

@@ -10,7 +10,7 @@ from threading import Lock
 import tokenizers
 from faster_whisper.tokenizer import Tokenizer
 
-from myna.engines.contract import DecodingOptions
+from myna.engines.contract.transcriber import DecodingOptions
 from myna.text.transcript import Task, TokenLogprob
 
 MAX_PROMPT_TOKENS = 223

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from myna.engines.contract import KnownVoice, SpeakerOptions
+from myna.engines.contract.diarizer import KnownVoice, SpeakerOptions
 from myna.engines.diarizer.clustering import cluster, nearest, recognised
 
 ANYBODY = SpeakerOptions()

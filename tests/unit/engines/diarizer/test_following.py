@@ -7,7 +7,7 @@ import itertools
 import numpy as np
 import pytest
 
-from myna.engines.contract import KnownVoice, SpeakerFollowing, SpeakerOptions
+from myna.engines.contract.diarizer import KnownVoice, SpeakerFollowing, SpeakerOptions
 from myna.engines.diarizer.chunks import chunks
 from myna.engines.diarizer.following import Live, Whole
 from myna.engines.diarizer.frames import FRAME_S, STEP_FRAMES, WINDOW_FRAMES, seconds

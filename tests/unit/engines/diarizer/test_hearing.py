@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import soxr
 
-from myna.engines.contract import SAMPLE_RATE_HZ
+from myna.engines.contract.samples import SAMPLE_RATE_HZ
 from myna.engines.diarizer.hearing import is_narrow
 
 

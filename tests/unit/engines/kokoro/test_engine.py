@@ -11,7 +11,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from myna.engines.contract import Stretch, Synthesizer, Voice, VoiceMixer, VoiceReader
+from myna.engines.contract.synthesizer import Stretch, Synthesizer, VoiceMixer, VoiceReader
+from myna.engines.contract.voice import Voice
 from myna.engines.kokoro import KokoroSynthesizer
 from myna.engines.kokoro.engine import (
     FASTEST,

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from myna.engines.contract import Voice
+from myna.engines.contract.voice import Voice
 from myna.engines.kokoro.voices import SHAPE, read_table, styles_of, voices_in
 from myna.errors import EngineFailure
 

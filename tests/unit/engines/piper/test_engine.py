@@ -15,7 +15,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from myna.engines.contract import OPENAI_VOICES, QuickStarter, Stretch, Synthesizer, Voice
+from myna.engines.contract.synthesizer import QuickStarter, Stretch, Synthesizer
+from myna.engines.contract.voice import OPENAI_VOICES, Voice
 from myna.engines.piper import PiperSynthesizer
 from myna.engines.piper.engine import LEAST_PHONEMES, MOST_PHONEMES, pace, runs
 from myna.engines.piper.voices import voices_of

@@ -10,7 +10,8 @@ from typing import Any, cast
 import numpy as np
 import pytest
 
-from myna.engines.contract import DecodingOptions, Window, WindowJob
+from myna.engines.contract.samples import Window
+from myna.engines.contract.transcriber import DecodingOptions, WindowJob
 from myna.engines.whisper.alignment import TimedWord, timed_words
 from myna.engines.whisper.fallback import Attempt
 from myna.engines.whisper.reading import Reading
