@@ -210,8 +210,11 @@ class Loader:
             normalize=self._settings.normalize_text and not fake,
             loudness_lufs=None if fake else self._settings.loudness or None,
         )
+        meant = meant_by(engine)
+        likely = {voice.id: voice for voice in (engine.voices[0], *meant.values())}
+        service.get_to_know(likely.values())
         close = _closing(workers.close, engine.close)
-        return Loaded(service, close, tuple(engine.voices), meant_by(engine))
+        return Loaded(service, close, tuple(engine.voices), meant)
 
 
 def speech_names(

@@ -14,13 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from myna import protobuf
-from myna.onnx_messages import FLOAT, INT8, INT64, UINT8, Attribute, attribute, value_info
+from myna.onnx_messages import Attribute, attribute, float_value, tensor
 
 IR_VERSION, OPSET = 8, 17
-CONTRIBUTED = "com.microsoft"
-"""The domain of operators that onnxruntime has beyond ONNX."""
-
-_KINDS = {np.dtype("<f4"): FLOAT, np.dtype("i1"): INT8, np.dtype("u1"): UINT8}
 
 
 class Graph:
@@ -33,49 +29,32 @@ class Graph:
         self._inputs: list[bytes] = []
         self._outputs: list[bytes] = []
 
-    def input(self, name: str, shape: Sequence[int | str], kind: int = FLOAT) -> str:
-        """An input; a dimension that varies has a name instead of a size."""
-        self._inputs.append(value_info(name, shape, kind))
+    def input(self, name: str, shape: Sequence[int | str]) -> str:
+        """A float input; a dimension that varies has a name instead of a size."""
+        self._inputs.append(float_value(name, shape))
         return name
 
     def constant(self, numbers: NDArray[Any]) -> str:
         """A tensor of float32, int64, int8 or uint8; other numbers become float32."""
         name = f"constant_{len(self._constants)}"
-        kind = INT64 if numbers.dtype == np.int64 else _KINDS.get(numbers.dtype, FLOAT)
-        wire = {INT64: "<i8", FLOAT: "<f4"}.get(kind, numbers.dtype)
-        raw = np.ascontiguousarray(numbers, wire).data.cast("B")
-        dims = b"".join(protobuf.integer(1, size) for size in numbers.shape)
-        tensor = dims + protobuf.integer(2, kind) + protobuf.text(8, name) + protobuf.data(9, raw)
-        self._constants.append(tensor)
+        self._constants.append(tensor(name, numbers))
         return name
-
-    def number(self, value: float) -> str:
-        """A constant float without axes."""
-        return self.constant(np.array(value, np.float32))
 
     def integers(self, *numbers: int) -> str:
         """A constant int64 vector: a shape, or axes."""
         return self.constant(np.array(numbers, np.int64))
 
-    def node(self, operator: str, *inputs: str, domain: str = "", **attributes: Attribute) -> str:
+    def node(self, operator: str, *inputs: str, **attributes: Attribute) -> str:
         """Apply an operator; the name of its first result. An empty name skips an input."""
-        return self.nodes(operator, *inputs, results=1, domain=domain, **attributes)[0]
-
-    def nodes(
-        self, operator: str, *inputs: str, results: int, domain: str = "", **attributes: Attribute
-    ) -> list[str]:
-        """Apply an operator that has several results; their names."""
         name = f"{operator}_{len(self._nodes)}"
-        made = [name, *(f"{name}_{number}" for number in range(1, results))]
         written = b"".join(protobuf.text(1, each) for each in inputs)
-        written += b"".join(protobuf.text(2, each) for each in made)
-        written += protobuf.text(3, name) + protobuf.text(4, operator)
+        written += protobuf.text(2, name) + protobuf.text(3, name) + protobuf.text(4, operator)
         for key, value in attributes.items():
             written += protobuf.data(5, attribute(key, value))
-        self._nodes.append(written + (protobuf.text(7, domain) if domain else b""))
-        return made
+        self._nodes.append(written)
+        return name
 
-    def output(self, value: str, name: str, shape: Sequence[int | str], kind: int = FLOAT) -> None:
+    def output(self, value: str, name: str, shape: Sequence[int | str]) -> None:
         """Give a value to the outside under a name of its own."""
         node = (
             protobuf.text(1, value)
@@ -84,7 +63,7 @@ class Graph:
             + protobuf.text(4, "Identity")
         )
         self._nodes.append(node)
-        self._outputs.append(value_info(name, shape, kind))
+        self._outputs.append(float_value(name, shape))
 
     def serialised(self) -> bytes:
         """The file's bytes: a ModelProto."""
@@ -97,14 +76,12 @@ class Graph:
                 protobuf.each(12, self._outputs),
             )
         )
-        own = protobuf.data(8, protobuf.integer(2, OPSET))
-        contributed = protobuf.text(1, CONTRIBUTED) + protobuf.integer(2, 1)
+        opset = protobuf.data(8, protobuf.integer(2, OPSET))
         return b"".join(
             (
                 protobuf.integer(1, IR_VERSION),
                 protobuf.text(2, "myna"),
                 protobuf.data(7, graph),
-                own,
-                protobuf.data(8, contributed),
+                opset,
             )
         )

@@ -7,11 +7,21 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from myna import protobuf
 
 FLOAT, UINT8, INT8, INT64 = 1, 2, 3, 7
 """TensorProto.DataType"""
+_TYPES = {
+    "float32": (FLOAT, "<f4"),
+    "uint8": (UINT8, "u1"),
+    "int8": (INT8, "i1"),
+    "int64": (INT64, "<i8"),
+}
 _ATTRIBUTE_FLOAT, _ATTRIBUTE_INT, _ATTRIBUTE_STRING, _ATTRIBUTE_INTS = 1, 2, 3, 7
 """AttributeProto.AttributeType"""
 
@@ -19,18 +29,21 @@ Attribute = float | int | str | Sequence[int]
 
 
 def float_value(name: str, shape: Sequence[int | str]) -> bytes:
-    """ValueInfoProto of a float tensor."""
-    return value_info(name, shape, FLOAT)
-
-
-def value_info(name: str, shape: Sequence[int | str], kind: int) -> bytes:
-    """ValueInfoProto of a tensor; a dimension that varies has a name instead of a size."""
+    """ValueInfoProto of a float tensor; a dimension that varies has a name instead of a size."""
     dims = [
         protobuf.text(2, size) if isinstance(size, str) else protobuf.integer(1, size)
         for size in shape
     ]
-    tensor = protobuf.integer(1, kind) + protobuf.data(2, protobuf.each(1, dims))
+    tensor = protobuf.integer(1, FLOAT) + protobuf.data(2, protobuf.each(1, dims))
     return protobuf.text(1, name) + protobuf.data(2, protobuf.data(1, tensor))
+
+
+def tensor(name: str, numbers: NDArray[Any]) -> bytes:
+    """TensorProto of float32, int64, int8 or uint8; other numbers become float32."""
+    kind, order = _TYPES.get(numbers.dtype.name, _TYPES["float32"])
+    dims = b"".join(protobuf.integer(1, size) for size in numbers.shape)
+    raw = np.ascontiguousarray(numbers, order).data.cast("B")
+    return dims + protobuf.integer(2, kind) + protobuf.text(8, name) + protobuf.data(9, raw)
 
 
 def attribute(key: str, value: Attribute) -> bytes:

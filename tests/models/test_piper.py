@@ -18,8 +18,11 @@ from whisper_normalizer.english import EnglishTextNormalizer
 
 from myna.audio.joints import PAUSES_S, joined
 from myna.engines.contract.voice import Voice
+from myna.engines.convolutions import in_eight_bits
+from myna.engines.onnx_graph import Network
 from myna.engines.piper import PiperSynthesizer
-from myna.engines.piper.vocoder import SplitVocoder, WholeVocoder, load_vocoder
+from myna.engines.piper.halves import Halves, halved
+from myna.engines.piper.vocoder import SplitVocoder, WholeVocoder
 from myna.engines.sessions import onnx_session
 
 FOLDER = Path(__file__).parents[2] / "models/weights/piper-en_US-joe-medium"
@@ -173,19 +176,58 @@ def test_a_voice_with_its_noise_is_understood(noisy_joe: PiperSynthesizer, studi
     assert jiwer.wer(normal(" ".join(texts)), normal(heard.text)) < 1 / 3
 
 
+IDS = np.arange(120)[None] % 60 + 3
+CALM = {
+    "input": IDS,
+    "input_lengths": np.array([120]),
+    "scales": np.array([0.0, 1.0, 0.0], np.float32),
+}
+"""Numbers of phonemes, without the voice's noise."""
+
+
+def vocoder_of(halves: Halves) -> SplitVocoder:
+    front, decoder = (onnx_session(half, "cpu", 1) for half in (halves.front, halves.decoder))
+    return SplitVocoder(halves, front, decoder)
+
+
 def test_the_network_in_halves_makes_what_it_makes_whole() -> None:
     """Without its noise, to the last bit but rounding; begun early, the same again."""
     (file,) = FOLDER.glob("*.onnx")
-    split, whole = load_vocoder(file, "cpu", 1), WholeVocoder(onnx_session(file, "cpu", 1))
-    assert isinstance(split, SplitVocoder)
-    ids = np.arange(120)[None] % 60 + 3
-    calm = np.array([0.0, 1.0, 0.0], np.float32)
-    feed = {"input": ids, "input_lengths": np.array([120]), "scales": calm}
-    made, frames = split.speak(feed)
-    assert np.allclose(made, whole.speak(feed)[0], atol=1e-4)
+    split = vocoder_of(halved(file.read_bytes(), lean=False))
+    whole = WholeVocoder(onnx_session(file, "cpu", 1))
+    made, frames = split.speak(CALM)
+    assert np.allclose(made, whole.speak(CALM)[0], atol=1e-4)
     assert frames is not None
     assert frames.sum() * 256 == len(made)
-    parts = [part for part, _ in split.begin(feed)]
+    parts = [part for part, _ in split.begin(CALM)]
     assert len(parts) == 2
     assert len(parts[0]) < 0.5 * 22_050 < len(made)
     assert np.allclose(np.concatenate(parts), made, atol=1e-5)
+
+
+def test_what_is_less_work_speaks_nearly_alike() -> None:
+    """Symbols a frame longer or shorter at most, and what the decoder does, the same."""
+    (file,) = FOLDER.glob("*.onnx")
+    network = file.read_bytes()
+    lean, plain = (vocoder_of(halved(network, lean=lean)) for lean in (True, False))
+    frames = [np.asarray(vocoder.speak(CALM)[1], np.int64) for vocoder in (lean, plain)]
+    assert np.abs(frames[0] - frames[1]).max() <= 1
+    assert abs(frames[0].sum() / frames[1].sum() - 1) < 0.03
+    latent = np.random.default_rng(5).normal(size=(1, 192, 1, 40)).astype(np.float32)
+    sounds = [
+        onnx_session(halves.decoder, "cpu", 1).run(None, {halves.latent: latent})[0]
+        for halves in (halved(network), halved(network, lean=False))
+    ]
+    assert np.allclose(sounds[0], sounds[1], atol=1e-5)
+
+
+def test_in_eight_bits_the_latent_is_far_louder_than_its_error() -> None:
+    """The flow alone, so that the symbols are as long."""
+    (file,) = FOLDER.glob("*.onnx")
+    halves = halved(file.read_bytes(), lean=False)
+    eight = in_eight_bits(Network.read(halves.front), "/enc/").written()
+    exact, made = (
+        np.asarray(onnx_session(front, "cpu", 1).run([halves.latent], CALM)[0])
+        for front in (halves.front, eight)
+    )
+    assert 10 * np.log10(np.sum(exact**2) / np.sum((made - exact) ** 2)) > 25

@@ -43,15 +43,22 @@ def test_every_argument_is_a_setting_with_a_value_that_it_takes(config):
     assert Settings(**application["args"]).stt
 
 
-def test_what_is_imported_is_there_and_ray_knows_every_field(config):
+def imported(module: str) -> Any:
+    """A module that imports Ray, whose own schemas are written for an older pydantic."""
+    pytest.importorskip("ray", reason="the extra `cluster` is not installed")
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # Ray's own schemas are written for an older pydantic
-        pytest.importorskip("ray", reason="the extra `cluster` is not installed")
-        schema = importlib.import_module("ray.serve.schema").ServeDeploySchema
+        warnings.simplefilter("ignore")
+        return importlib.import_module(module)
+
+
+def test_what_is_imported_is_there_and_ray_knows_every_field(config):
+    schema = imported("ray.serve.schema").ServeDeploySchema
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
         schema.model_validate(config)
-        (application,) = config["applications"]
-        module, _, name = application["import_path"].partition(":")
-        found = importlib.import_module(module)
+    (application,) = config["applications"]
+    module, _, name = application["import_path"].partition(":")
+    found = imported(module)
     assert callable(getattr(found, name))
     deployments = {one["name"] for one in application["deployments"]}
     assert deployments == {found.GATEWAY, *DEPLOYMENTS.values()}
@@ -137,5 +144,5 @@ def test_a_worker_has_the_processors_that_one_replica_of_each_takes(config, serv
         one.get("ray_actor_options", {}).get("num_cpus", 0) for one in application["deployments"]
     )
     _, worker = containers(service)
-    gateways = 2 * importlib.import_module("myna.cluster.application")._CPUS
+    gateways = 2 * imported("myna.cluster.application")._CPUS
     assert int(worker["resources"]["requests"]["cpu"]) >= wanted + gateways

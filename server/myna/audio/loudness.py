@@ -72,6 +72,13 @@ class VoiceLoudness:
             self._seconds = min(self._seconds + seconds, LEARNT_S)
             self._power += (10 ** (lufs / 10) - self._power) * seconds / self._seconds
 
+    def listen(self, samples: Samples, rate_hz: int) -> float:
+        """Hear what was said, shape (n_samples,), unless it is silence; how loud it is, in LUFS."""
+        lufs = integrated(samples, rate_hz)
+        if lufs > _SILENT_LUFS:
+            self.hear(lufs, len(samples) / rate_hz)
+        return lufs
+
     @property
     def lufs(self) -> float | None:
         """None while too little is known."""
@@ -170,12 +177,7 @@ class Leveller:
 
     def _lufs(self, samples: Samples, *, beginning: bool) -> float:
         known = self._voice.lufs if beginning else None
-        if known is not None:
-            return known
-        lufs = integrated(samples, self._rate_hz)
-        if lufs > _SILENT_LUFS:
-            self._voice.hear(lufs, len(samples) / self._rate_hz)
-        return lufs
+        return self._voice.listen(samples, self._rate_hz) if known is None else known
 
 
 def held(samples: Samples, rate_hz: int) -> Samples:

@@ -92,7 +92,7 @@ class _Net:
         constants = [self.graph.constant(self._tensors[f"{name}.weight"])]
         if f"{name}.bias" in self._tensors:
             constants.append(self.graph.constant(self._tensors[f"{name}.bias"]))
-        return self.graph.node("Conv", value, *constants, domain="", **attributes)
+        return self.graph.node("Conv", value, *constants, **attributes)
 
     def activated(self, value: str, name: str) -> str:
         """Batch normalisation and ReLU."""

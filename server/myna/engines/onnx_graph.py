@@ -8,9 +8,13 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from math import prod
+from typing import Any, cast
+
+import numpy as np
+from numpy.typing import NDArray
 
 from myna import protobuf
-from myna.onnx_messages import attribute, float_value
+from myna.onnx_messages import FLOAT, Attribute, attribute, float_value, tensor
 
 _GRAPH = 7
 """ModelProto"""
@@ -41,6 +45,24 @@ class Node:
     rest: bytes
     """All fields but inputs, outputs and those attributes, as they were."""
 
+    @classmethod
+    def new(
+        cls, operator: str, inputs: Sequence[str], outputs: Sequence[str], **attributes: Attribute
+    ) -> Node:
+        """One that is called as what it makes."""
+        written = protobuf.text(3, outputs[0]) + protobuf.text(4, operator)
+        written += protobuf.each(5, (attribute(key, one) for key, one in attributes.items()))
+        return replace(_node(memoryview(written)), inputs=tuple(inputs), outputs=tuple(outputs))
+
+    @property
+    def groups(self) -> int:
+        """In how many groups of channels a convolution works, each by itself."""
+        for number, value in protobuf.fields(self.rest):
+            about = dict(protobuf.fields(_message(value))) if number == 5 else {}
+            if about and _text(about[1]) == "group":
+                return cast("int", about[3])
+        return 1
+
     def written(self) -> bytes:
         """NodeProto."""
         edges = _texts(1, self.inputs) + _texts(2, self.outputs)
@@ -55,6 +77,19 @@ class Tensor:
     shape: tuple[int, ...]
     rest: bytes
     """All fields but the shape, as they were."""
+
+    @classmethod
+    def new(cls, name: str, numbers: NDArray[Any]) -> Tensor:
+        """One of float32, int8 or int64."""
+        return _tensor(memoryview(tensor(name, numbers)))[1]
+
+    @property
+    def numbers(self) -> NDArray[np.float32]:
+        """What is in it. Raises UnfitError where that is not float32, byte by byte."""
+        found = dict(protobuf.fields(self.rest))
+        if found.get(2) != FLOAT or not isinstance(raw := found.get(9), memoryview):
+            raise UnfitError("it has weights that are not float32")
+        return np.frombuffer(raw, "<f4").reshape(self.shape)
 
     def written(self) -> bytes:
         """TensorProto."""

@@ -3,26 +3,31 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from collections import OrderedDict
-from collections.abc import AsyncGenerator, Callable, Sequence
-from concurrent.futures import Executor
+from collections.abc import AsyncGenerator, Callable, Iterable, Sequence
+from concurrent.futures import Executor, Future
 from dataclasses import dataclass
+from functools import partial
 from threading import Lock
 from typing import TypeVar
 
 import numpy as np
 
+from myna.audio.codecs import layout_of
 from myna.audio.encode import SpeechEncoder, encoder
 from myna.audio.joints import Piece
 from myna.audio.loudness import Leveller, VoiceLoudness
 from myna.engines.contract.samples import Samples
-from myna.engines.contract.synthesizer import Synthesizer
+from myna.engines.contract.synthesizer import QuickStarter, Synthesizer
+from myna.engines.contract.voice import Voice
 from myna.errors import BadRequest, EngineFailure, MynaError
 from myna.scheduling.pieces import Line, Made, PieceJob, Utterance
 from myna.scheduling.queue import Ticket
 from myna.scheduling.workers import Workers
 from myna.stages import UNRECORDED, Record
+from myna.text.samples import sample
 from myna.text.sentences import FIRST_CHARS, cuts, speakable
 from myna.text.sentences import Piece as TextPiece
 from myna.text.spoken import spoken
@@ -30,9 +35,14 @@ from myna.text.written import Original, SpokenWord
 
 T = TypeVar("T")
 
+_log = logging.getLogger(__name__)
+
 _FAST = 8.0
 """Seconds of speech a second from which on a first piece, which is up to four seconds, may begin
 with a third of a second."""
+
+_UNHURRIED = 0.1
+"""Weight in the fair queue of what nobody waits for."""
 
 _SILENCE_S = 0.25
 """What a text of nothing but emoji comes to: a valid file with nothing in it."""
@@ -59,6 +69,32 @@ class SpeechService:
         self._first_chars = first_chars
         self._normalize = normalize
         self._heard = _Heard()
+
+    def get_to_know(self, voices: Iterable[Voice]) -> None:
+        """Have each voice say its sample sentence, unheard and behind what is asked for, so that
+        also the first that it is asked for can begin early. Returns at once; nothing is done for an
+        engine that never begins early, or where loudness does not matter."""
+        if self._loudness_lufs is None or not isinstance(self.engine, QuickStarter):
+            return
+        ticket = Ticket(weight=_UNHURRIED)
+        for voice in voices:
+            if text := sample(voice.language):
+                trial = PieceJob(text, Utterance(text, voice, 1.0, layout_of("pcm")))
+                future = self.workers.submit(ticket, trial)
+                future.add_done_callback(partial(self._tried, voice))
+
+    def known(self, voice: Voice) -> bool:
+        """Whether it is known how loud a voice is."""
+        return self._heard.of(voice.id).lufs is not None
+
+    def _tried(self, voice: Voice, future: Future[Made]) -> None:
+        if future.cancelled():
+            return
+        if (error := future.exception()) is not None:
+            _log.info("the voice %s cannot say its sample: %s", voice.id, error)
+            return
+        samples = future.result().piece.samples
+        self._heard.of(voice.id).listen(samples, self.engine.sample_rate_hz)
 
     def pieces(self, utterance: Utterance) -> list[TextPiece]:
         """The text as it is said, in the pieces that the engine is given in turn.
@@ -115,7 +151,7 @@ class SpeechService:
         spoken_s = 0.0
         try:
             said, texts = await self._call(lambda: self._script(utterance))
-            soon = self._soon(voice, pieces=len(texts))
+            soon = self._soon(utterance.voice, pieces=len(texts))
             line.wait([self._job(text, utterance, record) for text in texts], soon=soon)
             told = await self._call(lambda: _Told(utterance, said, texts))
             while (made := await line.take()) is not None:
@@ -136,7 +172,7 @@ class SpeechService:
             await line.leave()
             await self._call(coder.close)
 
-    def _soon(self, voice: VoiceLoudness, *, pieces: int) -> bool:
+    def _soon(self, voice: Voice, *, pieces: int) -> bool:
         """Whether the first piece should start before it is made to its end. A text of one piece
         should not while others wait, as that is a little more work for all of it; nor any by an
         engine that would not have the rest in time, or if it is not known how loud it will be."""
@@ -145,7 +181,7 @@ class SpeechService:
             return False
         if pieces == 1 and self.workers.queued_s:
             return False
-        return self._loudness_lufs is None or voice.lufs is not None
+        return self._loudness_lufs is None or self.known(voice)
 
     async def _encode(self, coder: _Coder, made: Made, words: tuple[SpokenWord, ...]) -> Spoken:
         piece = made.piece
@@ -174,19 +210,21 @@ class _Told:
 
 
 class _Heard:
-    """How loud the voices are that spoke lately."""
+    """How loud the voices are that spoke lately. Safe to share between threads."""
 
     def __init__(self, most: int = 512) -> None:
+        self._lock = Lock()
         self._voices: OrderedDict[str, VoiceLoudness] = OrderedDict()
         self._most = most
 
     def of(self, voice_id: str) -> VoiceLoudness:
         """What is known of a voice, to be added to."""
-        found = self._voices.setdefault(voice_id, VoiceLoudness())
-        self._voices.move_to_end(voice_id)
-        if len(self._voices) > self._most:
-            self._voices.popitem(last=False)
-        return found
+        with self._lock:
+            found = self._voices.setdefault(voice_id, VoiceLoudness())
+            self._voices.move_to_end(voice_id)
+            if len(self._voices) > self._most:
+                self._voices.popitem(last=False)
+            return found
 
 
 class _Coder:

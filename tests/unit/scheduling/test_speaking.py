@@ -282,6 +282,77 @@ def test_a_voice_begins_early_once_it_is_known_how_loud_it_is(starter):
     run(main())
 
 
+def test_a_voice_that_was_tried_begins_early_at_its_first_request(starter):
+    starter.sing = lambda _text: iter([Stretch(tone(2.0))])
+    starter.go_on.set()
+
+    async def main() -> None:
+        with serving(starter, threads=1, loudness_lufs=-20.0) as service:
+            service.get_to_know([JOE])
+            await in_thread(lambda: wait_until(lambda: service.known(JOE)))
+            assert len(starter.said) == 1
+            await everything(service.speak(utterance()))
+            assert starter.begun == PIECES[:1]
+
+    run(main())
+
+
+def test_who_asks_goes_before_voices_that_are_to_be_tried(starter):
+    busy, go = threading.Event(), threading.Event()
+
+    def sing(_text: str) -> Iterator[Stretch]:
+        busy.set()
+        assert go.wait(WAIT_S)
+        yield Stretch(tone(2.0))
+
+    starter.sing = sing
+    starter.go_on.set()
+    choir = [Voice(name, name, "en-US") for name in ("alto", "tenor", "bass", "treble")]
+
+    async def main() -> None:
+        with serving(starter, threads=1, loudness_lufs=-20.0) as service:
+            service.get_to_know(choir)
+            assert await in_thread(lambda: busy.wait(WAIT_S))
+            queued_s = service.workers.queued_s
+            stream = asyncio.ensure_future(everything(service.speak(utterance(PIECES[0]))))
+            await in_thread(lambda: wait_until(lambda: service.workers.queued_s > queued_s))
+            go.set()
+            await stream
+            await in_thread(lambda: wait_until(lambda: all(map(service.known, choir))))
+            order = [voice for _, voice, _ in starter.said]
+            assert order.index("joe") <= 2
+            assert sorted(order) == ["alto", "bass", "joe", "tenor", "treble"]
+
+    run(main())
+
+
+def test_a_voice_that_cannot_say_its_sample_speaks_all_the_same(starter):
+    def sing(_text: str) -> Iterator[Stretch]:
+        if not starter.said[1:]:
+            raise EngineFailure("I only know letters")
+        yield Stretch(tone(2.0))
+
+    starter.sing = sing
+
+    async def main() -> None:
+        with serving(starter, threads=1, loudness_lufs=-20.0) as service:
+            service.get_to_know([JOE])
+            await in_thread(lambda: wait_until(lambda: bool(starter.said)))
+            assert await everything(service.speak(utterance(PIECES[0])))
+
+    run(main())
+
+
+@pytest.mark.parametrize("loudness_lufs", [None, -20.0])
+def test_an_engine_whose_loudness_need_not_be_known_has_no_voice_tried(singer, loudness_lufs):
+    """It does not begin early, or its loudness is left alone."""
+    voice = singer if loudness_lufs else Starter()
+    with serving(voice, loudness_lufs=loudness_lufs) as service:
+        service.get_to_know([JOE])
+        assert service.workers.queued_s == service.workers.running_s == 0
+    assert voice.said == []
+
+
 def test_what_fails_after_its_beginning_ends_the_stream_with_the_error(starter, monkeypatch):
     def begin(text: str, voice: Voice, speed: float) -> Iterator[Stretch]:
         yield Stretch(sound(text), "open")

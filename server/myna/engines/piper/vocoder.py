@@ -57,7 +57,7 @@ def load_vocoder(file: Path, device: Device, threads: int) -> Vocoder:
     that is no network.
     """
     try:
-        halves = halved(file.read_bytes())
+        halves = halved(file.read_bytes(), lean=device == "cpu")
     except UnfitError as reason:
         _log.info("%s is run whole: %s", file.name, reason)
         return WholeVocoder(onnx_session(file, device, threads, also=DURATIONS))

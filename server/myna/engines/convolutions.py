@@ -1,0 +1,193 @@
+"""Convolutions over time written otherwise, for less work on a CPU.
+
+`in_phases` makes the same as before, up to rounding; `in_eight_bits` nearly.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from math import prod
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from myna.engines.onnx_graph import Network, Node, Tensor
+from myna.onnx_messages import Attribute
+
+PHASES = 16
+"""Neighbours made at a time where a convolution has one channel: onnxruntime makes channels in
+blocks of that size, and throws away what nobody wants."""
+
+STEPS = 63
+"""The largest 8-bit weight. Half of what there is room for: processors without VNNI add two
+products of 8 bits in 16, which with larger ones overflow."""
+
+
+def in_phases(network: Network) -> Network:
+    """A planar network whose upsampling, and what makes a single channel, are convolutions that
+    make several neighbours at a time, as channels, which are then put in line."""
+    ups = [node for node in network.nodes if node.operator == "ConvTranspose"]
+    longer = prod(node.attributes["strides"][-1] for node in ups)
+
+    def change(node: Node, draft: _Draft) -> bool:
+        if node.operator == "ConvTranspose":
+            return _upsampled(node, draft)
+        return longer % PHASES == 0 and _single(node, draft)
+
+    return _redrawn(network, change)
+
+
+def in_eight_bits(network: Network, within: str) -> Network:
+    """A network whose convolutions with `within` in their names, over shape (n, channels, length),
+    are products of matrices of 8-bit numbers: weights in STEPS steps on either side of 0 for each
+    channel that comes out, what goes in in 255 from the least to the largest that there is."""
+
+    def change(node: Node, draft: _Draft) -> bool:
+        return within in node.name and _eight_bit(node, draft)
+
+    return _redrawn(network, change)
+
+
+class _Draft:
+    """What takes an operator's place, under construction. `add` and `tensor` give names."""
+
+    def __init__(self, node: Node, tensors: Mapping[str, Tensor]) -> None:
+        self.nodes: list[Node] = []
+        self.tensors: dict[str, Tensor] = {}
+        self.name = node.outputs[0]
+        self._inputs = node.inputs
+        self._network = tensors
+
+    def weights(self) -> NDArray[np.float32] | None:
+        """Those of the convolution that was there; None where they come from elsewhere."""
+        kernel = self._network.get(self._inputs[1]) if len(self._inputs) > 1 else None
+        return None if kernel is None else kernel.numbers
+
+    def bias(self, times: int) -> tuple[str, ...]:
+        """Its bias, if there is one, so many times over."""
+        if len(self._inputs) < 3:
+            return ()
+        return (self.tensor(np.tile(self._network[self._inputs[2]].numbers, times)),)
+
+    def tensor(self, numbers: NDArray[Any]) -> str:
+        name = f"{self.name}/tensor_{len(self.tensors)}"
+        self.tensors[name] = Tensor.new(name, numbers)
+        return name
+
+    def integers(self, *numbers: int) -> str:
+        return self.tensor(np.array(numbers, np.int64))
+
+    def add(self, operator: str, *inputs: str, **attributes: Attribute) -> str:
+        name = f"{self.name}/{operator}_{len(self.nodes)}"
+        self.nodes.append(Node.new(operator, inputs, (name,), **attributes))
+        return name
+
+    def finish(self) -> None:
+        """Give what was added last the old one's name."""
+        self.nodes[-1] = replace(self.nodes[-1], outputs=(self.name,))
+
+    def in_line(self, places: str, outer: int) -> None:
+        """Finish: shape (n, outer, length, neighbours) to one picture of height 1."""
+        self.add("Reshape", places, self.integers(0, outer, 1, -1))
+        self.finish()
+
+
+def _redrawn(network: Network, change: Callable[[Node, _Draft], bool]) -> Network:
+    """The network with what `change` drew where it says that it did."""
+    nodes, tensors = list[Node](), dict(network.tensors)
+    for node in network.nodes:
+        draft = _Draft(node, network.tensors)
+        fits = node.operator in ("Conv", "ConvTranspose") and node.groups == 1
+        if fits and change(node, draft):
+            nodes += draft.nodes
+            tensors |= draft.tensors
+        else:
+            nodes.append(node)
+    used = {name for node in nodes for name in node.inputs}
+    kept = {name: tensor for name, tensor in tensors.items() if name in used}
+    return replace(network, nodes=tuple(nodes), tensors=kept)
+
+
+def _upsampled(node: Node, draft: _Draft) -> bool:
+    """Where a kernel is two strides long, the first half of a stride hears the frame before and its
+    own, the second half its own and the one behind: two convolutions of two taps each."""
+    weights, stride, half = draft.weights(), node.attributes["strides"][-1], 0
+    if weights is None or weights.shape[-1] != 2 * stride or stride % 2:
+        return False
+    half, (inner, outer, _, length) = stride // 2, weights.shape
+    usual = {"pads": (0, half, 0, half), "output_padding": (0, 0), "dilations": (1, 1)}
+    if any(tuple(node.attributes.get(key, one)) != one for key, one in usual.items()):
+        return False
+    taps = np.zeros((stride, outer, inner, 1, 3), np.float32)
+    for place in range(stride):
+        for frame in range(3):
+            at = place + half - (frame - 1) * stride
+            if 0 <= at < length:
+                taps[place, ..., 0, frame] = weights[:, :, 0, at].T
+    shape, bias = (half * outer, inner, 1, 2), draft.bias(half)
+    first = draft.tensor(taps[:half, ..., :2].reshape(shape))
+    second = draft.tensor(taps[half:, ..., 1:].reshape(shape))
+    before, behind = (
+        draft.add("Conv", node.inputs[0], kernel, *bias, kernel_shape=(1, 2), pads=pads)
+        for kernel, pads in ((first, (0, 1, 0, 0)), (second, (0, 0, 0, 1)))
+    )
+    both = draft.add("Concat", before, behind, axis=1)
+    apart = draft.add("Reshape", both, draft.integers(0, stride, outer, -1))
+    draft.in_line(draft.add("Transpose", apart, perm=(0, 2, 3, 1)), outer)
+    return True
+
+
+def _single(node: Node, draft: _Draft) -> bool:
+    """With one channel, PHASES places at a time, each of its own shift of the kernel."""
+    weights, pads = draft.weights(), node.attributes.get("pads", (0,))
+    steps = {*node.attributes.get("strides", ()), *node.attributes.get("dilations", ())}
+    if weights is None or len(weights) != 1 or steps - {1} or sum(pads) != weights.shape[-1] - 1:
+        return False
+    _, inner, _, length = weights.shape
+    taps = np.zeros((PHASES, inner, 1, length + PHASES - 1), np.float32)
+    for phase in range(PHASES):
+        taps[phase, ..., phase : phase + length] = weights[0]
+    phases = draft.add(
+        "Conv",
+        node.inputs[0],
+        draft.tensor(taps),
+        *draft.bias(PHASES),
+        kernel_shape=taps.shape[-2:],
+        strides=(1, PHASES),
+        pads=tuple(pads),
+    )
+    draft.in_line(draft.add("Transpose", phases, perm=(0, 2, 3, 1)), 1)
+    return True
+
+
+def _eight_bit(node: Node, draft: _Draft) -> bool:
+    """The taps of each place side by side, times a matrix."""
+    weights = draft.weights()
+    if weights is None or weights.ndim != 3 or tuple(node.attributes.get("strides", (1,))) != (1,):
+        return False
+    outer, inner, length = weights.shape
+    before, behind = node.attributes.get("pads", (0, 0))
+    (apart,) = node.attributes.get("dilations", (1,))
+    padded = draft.add("Pad", node.inputs[0], draft.integers(0, 0, before, 0, 0, behind))
+    taps: list[str] = []
+    for tap in range(length):
+        left = (length - 1 - tap) * apart
+        end = draft.integers(-left if left else np.iinfo(np.int64).max)
+        begin, axis = draft.integers(tap * apart), draft.integers(2)
+        taps.append(draft.add("Slice", padded, begin, end, axis))
+    rows = draft.add("Transpose", draft.add("Concat", *taps, axis=1), perm=(0, 2, 1))
+    matrix = weights.transpose(2, 1, 0).reshape(length * inner, outer)
+    scale = np.maximum(np.abs(matrix).max(axis=0) / STEPS, np.finfo(np.float32).tiny)
+    kernel = draft.tensor(np.rint(matrix / scale).astype(np.int8))
+    numbers, step, zero = (f"{rows}/{name}" for name in ("numbers", "step", "zero"))
+    draft.nodes.append(Node.new("DynamicQuantizeLinear", (rows,), (numbers, step, zero)))
+    sums = draft.add("Cast", draft.add("MatMulInteger", numbers, kernel, zero), to=1)
+    unit = draft.add("Mul", step, draft.tensor(scale.astype(np.float32)))
+    made = draft.add("Mul", sums, unit)
+    if bias := draft.bias(1):
+        made = draft.add("Add", made, *bias)
+    draft.add("Transpose", made, perm=(0, 2, 1))
+    draft.finish()
+    return True
