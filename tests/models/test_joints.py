@@ -26,8 +26,9 @@ FRAME = SPEECH_RATE_HZ // 100
 
 @pytest.fixture
 def spoken(studio):
-    """`spoken(model, voice)`: TEXT, which has several pieces."""
-    return lambda model, voice: studio.say(model, voice, TEXT)
+    """`spoken(model, voice)`: TEXT, which has several pieces. With words, so that the first comes
+    whole as well; where it begins early, the next sound is not behind a pause."""
+    return lambda model, voice: studio.say(model, voice, TEXT, words=True)
 
 
 def levels_db(samples):
