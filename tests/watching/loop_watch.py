@@ -72,7 +72,8 @@ def watched(note, scanned=None):
 
 def variables(folder):
     """Environment in which every Python process watches its event loops, as far as our code runs
-    on them, from its start to its end; what it sees is in `folder`, a file for each process."""
+    on them, from its start to its end; what it sees is in `folder`, a file for each process, and
+    another that says that it watches."""
     (folder / "sitecustomize.py").write_text(
         f"import loop_watch\nloop_watch.watch_always({str(folder)!r})\n", "utf-8"
     )
@@ -85,6 +86,11 @@ def seen(folder):
     return [file.read_text("utf-8") for file in folder.glob("*.seen")]
 
 
+def watching(folder):
+    """Ids of the processes of `variables` that watch, or have watched."""
+    return {int(file.stem) for file in folder.glob("*.watching")}
+
+
 def watch_always(folder):
     """Until the process ends."""
     file = Path(folder, f"{os.getpid()}.seen")
@@ -93,9 +99,10 @@ def watch_always(folder):
         with file.open("a", encoding="utf-8") as log:
             log.write(f"{what}\n")
 
-    watching = watched(note, ["myna"])
-    watching.__enter__()
-    _always.append(watching)
+    watch = watched(note, ["myna"])
+    watch.__enter__()
+    _always.append(watch)
+    file.with_suffix(".watching").touch()
 
 
 _always = []
