@@ -187,7 +187,7 @@ def test_audio_that_waits_brings_a_second_replica_on_the_same_gpu_and_quiet_take
             # One request at a time: whoever counted requests would see no load.
             loading = thread.submit(load)
             served.until(lambda: served.replicas() == 2, "a second replica has come")
-            assert served.free_gpus() == 0
+            served.until(lambda: served.free_gpus() == 0, "it has the other half of the GPU")
         finally:
             enough.set()
         loading.result()
