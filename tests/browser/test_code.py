@@ -11,6 +11,8 @@ import pytest
 from playwright.sync_api import expect
 
 NODE_SDK = Path(__file__).parents[1] / "contract" / "node" / "node_modules"
+NODE = pytest.mark.skipif(not shutil.which("node"), reason="node is not installed")
+NODE_20 = {"NODE_OPTIONS": "--experimental-websocket"}  # which has WebSocket behind this
 TEXT = 'It\'s "quoted", $HOME \\ and – ünïcode.'
 
 
@@ -23,6 +25,13 @@ def program(page, language):
 
 
 def ran(language, text, folder, **env):
+    """What a program prints that ends well."""
+    done = ended(language, text, folder, **env)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def ended(language, text, folder, **env):
     if language == "Node":
         (folder / "program.mjs").write_text(text, "utf-8")
         target = folder / "node_modules"
@@ -34,12 +43,10 @@ def ran(language, text, folder, **env):
         "Node": ["node", "program.mjs"],
     }
     clean = {name: value for name, value in os.environ.items() if not name.startswith("OPENAI")}
-    done = subprocess.run(
+    return subprocess.run(
         commands[language], cwd=folder, env=clean | env, capture_output=True, text=True,
         timeout=240, check=False,
     )  # fmt: skip
-    assert done.returncode == 0, done.stderr
-    return done.stdout
 
 
 def need(language):
@@ -106,13 +113,48 @@ def test_live_captions_of_several_turns_are_all_printed(page, speech_file, tmp_p
     assert printed.count("repeats what it hears.") == 2
 
 
-@pytest.mark.skipif(not shutil.which("node"), reason="node is not installed")
+@NODE
 def test_live_captions_are_a_program_for_node_too(page, speech_file, tmp_path):
     page.click("#tab-live")
     with wave.open(str(speech_file)) as talk:
         (tmp_path / "talk.pcm").write_bytes(talk.readframes(talk.getnframes()))
-    older = {"NODE_OPTIONS": "--experimental-websocket"}  # Node 20 has WebSocket behind this
-    assert "repeats what it hears." in ran("Node", program(page, "Node"), tmp_path, **older)
+    printed = ran("Node", program(page, "Node"), tmp_path, **NODE_20)
+    assert "repeats what it hears." in printed
+
+
+CAPTIONS = pytest.mark.parametrize(
+    ("language", "file"), [("Python", "talk.wav"), pytest.param("Node", "talk.pcm", marks=NODE)]
+)
+
+
+@CAPTIONS
+def test_live_captions_without_their_file_end_and_name_it(page, tmp_path, language, file):
+    page.click("#tab-live")
+    done = ended(language, program(page, language), tmp_path, **NODE_20)
+    assert done.returncode != 0
+    assert file in done.stderr
+
+
+@CAPTIONS
+def test_live_captions_tell_what_the_server_refuses(page, speech_file, tmp_path, language, file):
+    page.click("#tab-live")
+    text = program(page, language)
+    assert text.count("server_vad") == 1
+    shutil.copy(speech_file, tmp_path / file)
+    printed = ran(language, text.replace("server_vad", "no_such_vad"), tmp_path, **NODE_20)
+    assert "no_such_vad" in printed
+
+
+@CAPTIONS
+def test_live_captions_without_a_server_end_and_say_so(
+    page, speech_file, tmp_path, url, language, file
+):
+    page.click("#tab-live")
+    shutil.copy(speech_file, tmp_path / file)
+    nobody = program(page, language).replace(url.removeprefix("http://"), "127.0.0.1:9")
+    done = ended(language, nobody, tmp_path, **NODE_20)
+    assert done.returncode != 0
+    assert done.stderr.strip()
 
 
 def test_the_chosen_language_of_code_is_kept_over_a_tab_that_lacks_it(page):

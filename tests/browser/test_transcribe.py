@@ -148,6 +148,49 @@ def test_what_the_microphone_hears_is_recorded_and_transcribed(page):
     assert float(page.locator("#player input").get_attribute("max")) > 3
 
 
+def test_a_recording_can_be_kept_whatever_becomes_of_its_transcription(page):
+    page.route("**/audio/transcriptions", lambda _: None)  # never answered
+    page.click("#record")
+    expect(page.locator("#record-label")).to_contain_text("Stop 0:0")
+    page.wait_for_timeout(1000)
+    page.click("#record")
+    page.get_by_role("button", name="Stop", exact=True).click()
+    expect(page.locator("#transcribe-status")).to_have_text("Stopped.")
+    expect(page.locator("#downloads")).to_be_hidden()
+    name, content = downloaded(page, "audio")
+    assert name.startswith("recording.")
+    assert len(content) > 100
+
+
+def test_a_visitors_own_file_is_played_as_it_is_whatever_its_name(page, speech_file, tmp_path):
+    file = tmp_path / "recording.wav"
+    file.write_bytes(speech_file.read_bytes())
+    page.evaluate(
+        """() => {
+          window.played = [];
+          const create = URL.createObjectURL;
+          URL.createObjectURL = (blob) => {
+            window.played.push(blob.name);
+            return create(blob);
+          };
+        }"""
+    )
+    transcribed(page, file)
+    expect(page.get_by_role("button", name="Play the recording")).to_be_enabled()
+    assert page.evaluate("window.played") == [file.name]
+    expect(page.locator("#download-audio")).to_be_hidden()
+
+
+def test_a_sample_that_is_waited_for_is_given_up_for_a_file(page, speech_file, spoken):
+    page.route("**/audio/speech", lambda _: None)  # never answered
+    with page.expect_request("**/audio/speech"):
+        page.click("#sample")
+    with page.expect_event("requestfailed"):
+        page.set_input_files("#file", speech_file)
+    expect(page.locator("#transcript p")).to_have_text(spoken)
+    expect(page.locator("#transcribe-error")).to_be_hidden()
+
+
 def dropping(page, file):
     """What the browser hands over when a file is dropped."""
     return page.evaluate_handle(

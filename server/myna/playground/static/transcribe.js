@@ -34,7 +34,7 @@ export class TranscribeTab {
     this.#app = app;
     fill(byId("language"), [["", "Detect"], ...languages()]);
     byId("record").addEventListener("click", () => this.#record());
-    byId("sample").addEventListener("click", () => this.#guarded(() => this.#sample()));
+    byId("sample").addEventListener("click", () => this.#guarded((signal) => this.#sample(signal)));
     byId("again").addEventListener("click", () =>
       this.#working ? this.#halt() : this.transcribe(this.#file, this.#made),
     );
@@ -46,7 +46,7 @@ export class TranscribeTab {
     for (const id of ["stt-model", "language", "translate", "speakers"]) {
       byId(id).addEventListener("change", () => this.program());
     }
-    byId("downloads").addEventListener("click", ({ target }) => this.#download(target));
+    byId("result").addEventListener("click", ({ target }) => this.#download(target));
     this.#player.addEventListener("tick", () =>
       this.#transcript.light(this.#player.seconds, this.#player.playing),
     );
@@ -142,10 +142,12 @@ export class TranscribeTab {
     byId("result-name").textContent = file.name;
     byId("result-facts").textContent = "";
     byId("downloads").hidden = true;
+    // Whatever becomes of it: the visitor cannot say it again.
+    byId("download-audio").hidden = !this.#made;
     this.#show(true);
     this.#transcript.clear();
-    const recorded = file.name.startsWith("recording.");
-    const buffer = await decoded(file, recorded ? RATE_HZ : WAVE_HZ);
+    const made = this.#made;
+    const buffer = await decoded(file, made ? RATE_HZ : WAVE_HZ);
     if (file !== this.#file) return;
     if (!buffer) {
       this.#player.load(file, null, 0);
@@ -153,7 +155,7 @@ export class TranscribeTab {
     }
     const samples = buffer.getChannelData(0);
     // Browsers' recordings say no length and have no index: as WAV they can be searched.
-    const playable = recorded ? wav(samples, buffer.sampleRate) : file;
+    const playable = made ? wav(samples, buffer.sampleRate) : file;
     this.#player.load(playable, peaks(samples), buffer.duration);
   }
 
@@ -209,7 +211,6 @@ export class TranscribeTab {
       ? "Done. Play it, or choose a word to hear it from there."
       : "Done. Nobody speaks in it.";
     byId("downloads").hidden = !text;
-    byId("download-audio").hidden = !this.#made;
   }
 
   #playFrom(seconds) {
@@ -250,21 +251,18 @@ export class TranscribeTab {
     byId("record-meter").hidden = !running;
   }
 
-  async #sample() {
+  async #sample(signal) {
     byId("transcribe-status").textContent = "Asking the server to say something…";
     const content = { model: "tts-1", voice: "alloy", input: SAMPLE, response_format: "pcm" };
-    const response = await send("audio/speech", content);
+    const response = await send("audio/speech", content, { signal });
     const samples = new Int16Array(await response.arrayBuffer());
     const file = new File([wav(samples, RATE_HZ)], "sample.wav", { type: "audio/wav" });
     await this.transcribe(file, true);
   }
 
   #download({ dataset: { download: kind } }) {
-    if (!kind || !this.#answer) return;
-    if (kind === "audio") {
-      download(this.#file.name, this.#file);
-      return;
-    }
+    if (kind === "audio") download(this.#file.name, this.#file);
+    if (!kind || kind === "audio" || !this.#answer) return;
     const { segments } = this.#answer;
     const content = {
       srt: () => srt(segments),
