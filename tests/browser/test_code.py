@@ -104,11 +104,15 @@ def test_live_captions_are_a_program_too(page, speech_file, tmp_path):
     assert "repeats what it hears." in ran("Python", text, tmp_path)
 
 
-def test_live_captions_of_several_turns_are_all_printed(page, speech_file, tmp_path):
-    page.click("#tab-live")
-    with wave.open(str(speech_file)) as once, wave.open(str(tmp_path / "talk.wav"), "wb") as twice:
+def said_twice(speech_file, file):
+    with wave.open(str(speech_file)) as once, wave.open(str(file), "wb") as twice:
         twice.setparams(once.getparams())
         twice.writeframes(once.readframes(once.getnframes()) * 2)
+
+
+def test_live_captions_of_several_turns_are_all_printed(page, speech_file, tmp_path):
+    page.click("#tab-live")
+    said_twice(speech_file, tmp_path / "talk.wav")
     printed = ran("Python", program(page, "Python"), tmp_path)
     assert printed.count("repeats what it hears.") == 2
 
@@ -143,6 +147,16 @@ def test_live_captions_tell_what_the_server_refuses(page, speech_file, tmp_path,
     shutil.copy(speech_file, tmp_path / file)
     printed = ran(language, text.replace("server_vad", "no_such_vad"), tmp_path, **NODE_20)
     assert "no_such_vad" in printed
+
+
+def test_live_captions_tell_why_a_turn_has_no_text(open_page, launch, speech_file, tmp_path):
+    """The first turn takes more than there is for a minute."""
+    page = open_page(launch("--audio-s-per-minute", "0.1"))
+    page.click("#tab-live")
+    said_twice(speech_file, tmp_path / "talk.wav")
+    first, second = ran("Python", program(page, "Python"), tmp_path).strip().splitlines()
+    assert "repeats what it hears." in first
+    assert "audio-seconds" in second
 
 
 @CAPTIONS

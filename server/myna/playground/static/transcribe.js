@@ -261,8 +261,11 @@ export class TranscribeTab {
   }
 
   #download({ dataset: { download: kind } }) {
-    if (kind === "audio") download(this.#file.name, this.#file);
-    if (!kind || kind === "audio" || !this.#answer) return;
+    if (kind === "audio") {
+      download(this.#file.name, this.#file);
+      return;
+    }
+    if (!kind || !this.#answer) return;
     const { segments } = this.#answer;
     const content = {
       srt: () => srt(segments),
