@@ -46,8 +46,12 @@ class Loader:
         threads: Executor,
         observer: Observer | None = None,
         shares: Mapping[str, float] | None = None,
+        *,
+        rehearse: bool = True,
     ) -> None:
-        """`observer` hears of every batch that runs; `shares` are those of callers."""
+        """`observer` hears of every batch that runs; `shares` are those of callers. With `rehearse`
+        voices say something unheard, see `SpeechService.get_to_know`."""
+        self._rehearse = rehearse
         self._shares = shares
         self._settings = settings
         self._observer = observer
@@ -211,8 +215,9 @@ class Loader:
             loudness_lufs=None if fake else self._settings.loudness or None,
         )
         meant = meant_by(engine)
-        likely = {voice.id: voice for voice in (engine.voices[0], *meant.values())}
-        service.get_to_know(likely.values())
+        if self._rehearse:
+            likely = {voice.id: voice for voice in (engine.voices[0], *meant.values())}
+            service.get_to_know(likely.values())
         close = _closing(workers.close, engine.close)
         return Loaded(service, close, tuple(engine.voices), meant)
 

@@ -152,7 +152,7 @@ def _loaded(settings: Settings) -> Generator[Residents]:
     keep_freed_memory()
     models = plan(settings)
     with ThreadPoolExecutor(models.front_threads) as threads:
-        residents = Loader(settings, models, threads).load()
+        residents = Loader(settings, models, threads, rehearse=False).load()
         try:
             yield residents
         finally:

@@ -35,7 +35,7 @@ class Graph:
         return name
 
     def constant(self, numbers: NDArray[Any]) -> str:
-        """A tensor of float32, int64, int8 or uint8; other numbers become float32."""
+        """A tensor of float32, int64 or int8; other numbers become float32."""
         name = f"constant_{len(self._constants)}"
         self._constants.append(tensor(name, numbers))
         return name

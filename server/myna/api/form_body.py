@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 
+from python_multipart.multipart import parse_options_header
 from starlette.requests import Request
 
 from myna.api.forms import Form
@@ -25,6 +26,7 @@ async def form_of(
     arguments and the errors are those of `multipart.read_form`.
     """
     stream, headers = request.stream(), request.headers
-    if headers.get("content-type", "").startswith("application/json"):
+    kind, _ = parse_options_header(headers.get("content-type"))
+    if kind == b"application/json":
         return await read_json_form(stream, headers, limit_bytes=limit_bytes, spool=spool)
     return await read_form(stream, headers, limit_bytes=limit_bytes, spool=spool, arriving=arriving)

@@ -29,7 +29,7 @@ class Leases(Generic[Service]):
         lease = await self._residency.lease(resident, wait_s=wait_s)
         if self._ended:
             lease.end()
-            raise Overloaded("The session is over.")
+            raise Overloaded("The request or session is over.")
         self._held[resident] = lease
 
     def now(self, resident: Resident[Service]) -> Service:

@@ -16,11 +16,13 @@ from typing import cast
 
 import ray
 
+from myna import __version__
 from myna.cluster.calls import Report
 
 _log = logging.getLogger("myna.cluster")
 
-_NAME, _NAMESPACE = "myna-board", "myna"
+_NAME, _NAMESPACE = f"myna-board-{__version__}", "myna"
+"""By version: replicas of another one may speak otherwise."""
 _MOST_WAITING = 4096
 """Replicas and gateways that wait at a board."""
 _LIMIT_S = 2.0
@@ -83,8 +85,8 @@ def board_name(app: str, deployment: str) -> str:
 
 
 class Boards:
-    """Finds the board of this Ray, or puts one up: the first that looks for it owns it, and where
-    that one ends, the next puts up another."""
+    """Finds the board of this Ray, or puts one up. It has no owner, as whoever puts it up may end
+    before others do, and ends with its Ray."""
 
     def __init__(self) -> None:
         self._board: ray.ActorHandle | None = None
@@ -110,9 +112,8 @@ class Boards:
             async with asyncio.timeout(_REPLY_S):
                 board = await self._found()
                 return cast("Sequence[Report]", await board.ask.remote(deployments))
-        except TimeoutError:
-            return []
-        except ray.exceptions.RayError:
+        except (TimeoutError, ray.exceptions.RayError) as error:
+            _log.warning("the board does not answer: %s", type(error).__name__)
             self._board = None
             return []
 
@@ -124,4 +125,10 @@ class Boards:
 
 def _put_up() -> ray.ActorHandle:
     board = ray.remote(num_cpus=0, max_concurrency=_MOST_WAITING)(Board)
-    return board.options(name=_NAME, namespace=_NAMESPACE, get_if_exists=True).remote()
+    return board.options(
+        name=_NAME,
+        namespace=_NAMESPACE,
+        get_if_exists=True,
+        lifetime="detached",
+        max_restarts=-1,
+    ).remote()

@@ -113,7 +113,7 @@ def _redrawn(network: Network, change: Callable[[Node, _Draft], bool]) -> Networ
 def _upsampled(node: Node, draft: _Draft) -> bool:
     """Where a kernel is two strides long, the first half of a stride hears the frame before and its
     own, the second half its own and the one behind: two convolutions of two taps each."""
-    weights, stride, half = draft.weights(), node.attributes["strides"][-1], 0
+    weights, stride = draft.weights(), node.attributes["strides"][-1]
     if weights is None or weights.shape[-1] != 2 * stride or stride % 2:
         return False
     half, (inner, outer, _, length) = stride // 2, weights.shape

@@ -97,6 +97,8 @@ class Connection:
                     tasks.create_task(self._expire(tasks, longest_s))
         except* _Over as over:
             ending = _innermost(over).ending
+        if guessed_s := self._session.left():
+            self._tell(guessed_s)
         if ending is not None:
             await self._say_the_rest()
         return ending
@@ -136,7 +138,7 @@ class Connection:
 
     async def _decode(self, tasks: asyncio.TaskGroup, ask: Ask) -> None:
         try:
-            if not ask.item.begun:
+            if not ask.item.understood:
                 self._admit()
             if ask.kind == "partial":
                 result = await self._guess(ask)

@@ -140,9 +140,15 @@ class Item:
         return self.frames * FRAME_S
 
     @property
-    def begun(self) -> bool:
-        """Whether some of its audio has got its last word."""
-        return bool(self._segments) or self._language is not None
+    def understood(self) -> bool:
+        """Whether some of its audio has got its last word. What has come so far is written down to
+        its end, whatever limits its caller meets meanwhile."""
+        return self._language is not None
+
+    @property
+    def guessed_s(self) -> float:
+        """Seconds of speech that were decoded for hypotheses, and have no last word yet."""
+        return 0.0 if self._tried is None else (self._tried[1] - self._tried[0]) * FRAME_S
 
     def feed(self, samples: Samples, probabilities: NDArray[np.float32]) -> None:
         """Take whole frames and their probabilities of speech."""
@@ -222,6 +228,7 @@ class Item:
         """Take the last word on the next window."""
         self.windows.popleft()
         self._language = self._language or result.language
+        self._tried = None
         self._segments += result.segments
         text, tokens = _read(result.segments)
         delta = self._shown(text, tokens, self._agreement.finish(text))

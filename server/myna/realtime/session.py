@@ -142,6 +142,10 @@ class Session:
         self._say(events.error(failure, None))
         return self._done()
 
+    def left(self) -> float:
+        """Seconds of speech that were decoded for hypotheses of what now gets no last word."""
+        return sum(item.guessed_s for item in self._items)
+
     def _act(self, event: Fields) -> None:
         kind = event.text("type") or ""
         if kind in BY_UPDATE:
@@ -183,6 +187,7 @@ class Session:
         if item is not None:
             self._items.remove(item)
             self._forget(item)
+            self._step.written_s += item.guessed_s
         self._say({"type": "input_audio_buffer.cleared"})
 
     def _turned(self, changes: list[TurnChange]) -> None:

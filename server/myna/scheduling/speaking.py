@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections import OrderedDict
+from collections import OrderedDict, deque
 from collections.abc import AsyncGenerator, Callable, Iterable, Sequence
 from concurrent.futures import Executor, Future
 from dataclasses import dataclass
@@ -71,30 +71,36 @@ class SpeechService:
         self._heard = _Heard()
 
     def get_to_know(self, voices: Iterable[Voice]) -> None:
-        """Have each voice say its sample sentence, unheard and behind what is asked for, so that
-        also the first that it is asked for can begin early. Returns at once; nothing is done for an
-        engine that never begins early, or where loudness does not matter."""
-        if self._loudness_lufs is None or not isinstance(self.engine, QuickStarter):
-            return
-        ticket = Ticket(weight=_UNHURRIED)
-        for voice in voices:
-            if text := sample(voice.language):
+        """Have each voice say its sample sentence, unheard, so that also the first that it is asked
+        for can begin early. Returns at once; nothing is done for an engine that never begins early,
+        or where loudness does not matter."""
+        if self._loudness_lufs is not None and isinstance(self.engine, QuickStarter):
+            self._try(deque(voices))
+
+    def _try(self, voices: deque[Voice]) -> None:
+        """One after the other, so that never more than one is in front of what is asked for."""
+        while voices:
+            voice = voices.popleft()
+            text = sample(voice.language)
+            if text and not self.known(voice):
                 trial = PieceJob(text, Utterance(text, voice, 1.0, layout_of("pcm")))
-                future = self.workers.submit(ticket, trial)
-                future.add_done_callback(partial(self._tried, voice))
+                future = self.workers.submit(Ticket(weight=_UNHURRIED), trial)
+                future.add_done_callback(partial(self._tried, voice, voices))
+                return
 
     def known(self, voice: Voice) -> bool:
         """Whether it is known how loud a voice is."""
         return self._heard.of(voice.id).lufs is not None
 
-    def _tried(self, voice: Voice, future: Future[Made]) -> None:
+    def _tried(self, voice: Voice, others: deque[Voice], future: Future[Made]) -> None:
         if future.cancelled():
             return
         if (error := future.exception()) is not None:
             _log.info("the voice %s cannot say its sample: %s", voice.id, error)
-            return
-        samples = future.result().piece.samples
-        self._heard.of(voice.id).listen(samples, self.engine.sample_rate_hz)
+        else:
+            samples = future.result().piece.samples
+            self._heard.of(voice.id).listen(samples, self.engine.sample_rate_hz)
+        self._try(others)
 
     def pieces(self, utterance: Utterance) -> list[TextPiece]:
         """The text as it is said, in the pieces that the engine is given in turn.

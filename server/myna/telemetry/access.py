@@ -151,7 +151,7 @@ def _begin(record: RequestRecord, message: Message) -> None:
     headers.setdefault("x-request-id", record.id)
     headers.setdefault("openai-processing-ms", str(round(record.first_byte_s * 1000)))
     headers.setdefault("openai-version", "2020-10-01")
-    headers.setdefault("server-timing", record.server_timing())
+    headers.setdefault("server-timing", record.server_timing(record.first_byte_s))
 
 
 def _fields(record: RequestRecord) -> dict[str, object]:

@@ -110,7 +110,7 @@ class RequestRecord:
         """Note the error that ended the answer in its middle."""
         self.code = code
 
-    def server_timing(self) -> str:
+    def server_timing(self, total_s: float) -> str:
         """The header: milliseconds in each stage so far, and in all.
 
         Source: https://www.w3.org/TR/server-timing/, with `dur` in milliseconds.
@@ -118,6 +118,5 @@ class RequestRecord:
         with self._lock:
             spent = [(name, self.stages[name].total_s) for name in _STAGES if name in self.stages]
         return ", ".join(
-            f"{name};dur={seconds * 1000:.1f}"
-            for name, seconds in (*spent, ("total", self.seconds))
+            f"{name};dur={seconds * 1000:.1f}" for name, seconds in (*spent, ("total", total_s))
         )

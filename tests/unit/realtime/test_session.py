@@ -316,6 +316,17 @@ def test_audio_is_written_down_once_however_often_it_was_tried(talk):
     assert 0.0 < client.written_s <= completed["usage"]["seconds"] + 1.0
 
 
+def test_audio_that_was_tried_and_cleared_counts_as_written_down(talk):
+    client = talk(MANUAL)
+    client.append(spoken("One."), step_s=0.1)
+    client.append(silence(0.4), step_s=0.1)
+    assert [ask.kind for ask in client.asks] == ["early"]
+    tried_s = client.session.left()
+    client.send({"type": "input_audio_buffer.clear"})
+    assert client.written_s == tried_s > 0.0
+    assert client.session.left() == 0.0
+
+
 def test_audio_that_comes_in_a_burst_is_not_guessed_at(talk):
     client = talk(MANUAL)
     words = spoken(TEXT)
