@@ -4,6 +4,7 @@ A server is a process of its own, `python -m myna serve` on a free port of the l
 when the first test wants it and is stopped with the session; then its exit and its log are checked.
 """
 
+import base64
 import http.client
 import io
 import json
@@ -156,6 +157,22 @@ class Server:
                 body.write(b"\r\nContent-Type: %b" % _raw(file[1]) if file[1] else b"")
             body.write(b"\r\n\r\n%b\r\n" % _raw(value))
         return body.getvalue() + b"--myna-0d9c7b1e--\r\n"
+
+    @staticmethod
+    def commit_live(socket, pcm):
+        """Commit 24 kHz audio in a live session; the event that tells what becomes of it."""
+        manual = {"type": "transcription", "audio": {"input": {"turn_detection": None}}}
+        for kind, members in (
+            ("session.update", {"session": manual}),
+            ("input_audio_buffer.append", {"audio": base64.b64encode(pcm).decode()}),
+            ("input_audio_buffer.commit", {}),
+        ):
+            socket.send(json.dumps({"type": kind} | members))
+        while not (event := json.loads(socket.recv(timeout=START_S)))["type"].endswith(
+            (".completed", ".failed")
+        ):
+            assert event["type"] != "error", event
+        return event
 
     @property
     def log(self):

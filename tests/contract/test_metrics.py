@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import json
 import re
 from contextlib import contextmanager
@@ -84,15 +83,7 @@ def test_speech_leaves_its_own(fake_server):
 def live(server, pcm):
     """A session in which 24 kHz audio is written down."""
     with connect(f"ws://127.0.0.1:{server.port}/v1/realtime", open_timeout=240) as socket:
-        manual = {"type": "transcription", "audio": {"input": {"turn_detection": None}}}
-        for kind, members in (
-            ("session.update", {"session": manual}),
-            ("input_audio_buffer.append", {"audio": base64.b64encode(pcm).decode()}),
-            ("input_audio_buffer.commit", {}),
-        ):
-            socket.send(json.dumps({"type": kind} | members))
-        while not (event := json.loads(socket.recv(timeout=240)))["type"].endswith(".completed"):
-            assert event["type"] != "error", event
+        assert server.commit_live(socket, pcm)["type"].endswith(".completed")
 
 
 def ways(server, phrase):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import json
 import re
 
@@ -110,22 +109,6 @@ def test_sessions_are_counted_as_requests(limited_server):
         assert int(refused.value.response.headers["retry-after"]) >= 1
 
 
-def outcome(socket, pcm):
-    """What becomes of 24 kHz audio that is committed."""
-    manual = {"type": "transcription", "audio": {"input": {"turn_detection": None}}}
-    for kind, members in (
-        ("session.update", {"session": manual}),
-        ("input_audio_buffer.append", {"audio": base64.b64encode(pcm).decode()}),
-        ("input_audio_buffer.commit", {}),
-    ):
-        socket.send(json.dumps({"type": kind} | members))
-    while not (event := json.loads(socket.recv(timeout=240)))["type"].endswith(
-        (".completed", ".failed")
-    ):
-        assert event["type"] != "error", event
-    return event
-
-
 def test_a_session_is_held_to_its_audio_item_by_item_and_goes_on(limited_server):
     """An item is taken while anything is left, as a file is. What the first one takes beyond its
     half a second is earned back in minutes."""
@@ -139,11 +122,14 @@ def test_a_session_is_held_to_its_audio_item_by_item_and_goes_on(limited_server)
         said = socket.response.headers
         assert said["x-ratelimit-remaining-requests"] == "499"
         assert said["x-ratelimit-limit-audio-seconds"] == "0.5"
-        assert outcome(socket, pcm)["transcript"] == "The myna repeats what it hears."
-        failed = outcome(socket, pcm)
+        assert (
+            limited_server.commit_live(socket, pcm)["transcript"]
+            == "The myna repeats what it hears."
+        )
+        failed = limited_server.commit_live(socket, pcm)
         assert failed["error"]["code"] == "rate_limit_exceeded"
         assert "audio-seconds" in failed["error"]["message"]
-        assert outcome(socket, pcm)["type"].endswith(".failed")
+        assert limited_server.commit_live(socket, pcm)["type"].endswith(".failed")
     usage = re.compile(r'myna_key_audio_seconds_total{key="live",route="realtime"} (\S+)')
     limited_server.eventually(
         lambda: usage.search(limited_server.get("/metrics", bearer(FREE)).text), "it is counted"

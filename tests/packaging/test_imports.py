@@ -59,8 +59,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "engines.word_times": {"engines.contract.samples", "text.transcript"},
     # Beside each other, and blind to each other.
     "audio": {"engines.contract", "errors", "text.transcript"},
-    "onnx_builder": {"onnx_messages", "protobuf"},
-    "conversion": {"onnx_builder"},
+    "conversion": {"onnx_messages", "protobuf"},
     "store": {"conversion", "engines.contract.voice"},
     "engines.fake": ENGINE | {"engines.tonecode"},
     "engines.fake_diarizer": ENGINE | {"engines.tonecode"},

@@ -13,11 +13,10 @@ import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
 
+from myna.audio.activity import FRAME
 from myna.engines.contract.samples import Samples
 from myna.errors import EngineFailure
 
-FRAME_SAMPLES = 512
-"""The model's step at 16 kHz: 32 ms."""
 CONTEXT_SAMPLES = 64
 """Of the frame before, put in front of each frame; zeros before the first."""
 STATE_SHAPE = (1, 1, 128)
@@ -51,7 +50,7 @@ class VadModel:
     ) -> tuple[Probabilities, NDArray[np.float32], NDArray[np.float32]]:
         """Probabilities and the next state.
 
-        `frames` has shape (n_frames, CONTEXT_SAMPLES + FRAME_SAMPLES), `h` and `c` STATE_SHAPE.
+        `frames` has shape (n_frames, CONTEXT_SAMPLES + FRAME), `h` and `c` STATE_SHAPE.
         """
         probabilities, next_h, next_c = self._session.run(None, {"input": frames, "h": h, "c": c})
         return probabilities, next_h, next_c
@@ -85,14 +84,12 @@ class SpeechDetector:
     def probabilities(self, samples: Samples) -> Probabilities:
         """Take the next samples (16 kHz, mono); one probability for each frame they complete."""
         audio = np.concatenate([self._tail, samples])
-        n_frames = (len(audio) - CONTEXT_SAMPLES) // FRAME_SAMPLES
-        self._tail = audio[n_frames * FRAME_SAMPLES :].copy()
+        n_frames = (len(audio) - CONTEXT_SAMPLES) // FRAME
+        self._tail = audio[n_frames * FRAME :].copy()
         if not n_frames:
             return np.zeros(0, np.float32)
-        overlapping = np.lib.stride_tricks.sliding_window_view(
-            audio, CONTEXT_SAMPLES + FRAME_SAMPLES
-        )
-        frames = overlapping[::FRAME_SAMPLES]
+        overlapping = np.lib.stride_tricks.sliding_window_view(audio, CONTEXT_SAMPLES + FRAME)
+        frames = overlapping[::FRAME]
         runs = [
             self._run(frames[first : first + FRAMES_A_RUN])
             for first in range(0, n_frames, FRAMES_A_RUN)
@@ -104,7 +101,7 @@ class SpeechDetector:
         short = len(self._tail) - CONTEXT_SAMPLES
         if not short:
             return np.zeros(0, np.float32)
-        return self.probabilities(np.zeros(FRAME_SAMPLES - short, np.float32))
+        return self.probabilities(np.zeros(FRAME - short, np.float32))
 
     def _run(self, frames: NDArray[np.float32]) -> Probabilities:
         found, self._h, self._c = self._model.run(np.ascontiguousarray(frames), self._h, self._c)

@@ -12,8 +12,8 @@ from types import MappingProxyType
 
 from myna.conversion.campplus import campplus
 from myna.conversion.checkpoint import CheckpointError, Tensors, read_checkpoint
+from myna.conversion.graph import Graph
 from myna.conversion.segmentation import pyannote_segmentation
-from myna.onnx_builder import Graph
 
 __all__ = ["CONVERSIONS", "CheckpointError", "convert"]
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 import numpy as np
 
 from myna.conversion.checkpoint import Tensors
-from myna.onnx_builder import Graph
+from myna.conversion.graph import Graph
 
 _MELS, _FRONT_CHANNELS, _DIMENSIONS = 80, 32, 192
 _BLOCKS = ((12, 1), (24, 2), (16, 2))

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from myna.conversion.checkpoint import Tensors
-from myna.onnx_builder import Graph
+from myna.conversion.graph import Graph
 
 _RATE_HZ = 16_000
 _LEAST_HZ = 50.0

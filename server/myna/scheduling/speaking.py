@@ -41,9 +41,6 @@ _FAST = 8.0
 """Seconds of speech a second from which on a first piece, which is up to four seconds, may begin
 with a third of a second."""
 
-_UNHURRIED = 0.1
-"""Weight in the fair queue of what nobody waits for."""
-
 _SILENCE_S = 0.25
 """What a text of nothing but emoji comes to: a valid file with nothing in it."""
 
@@ -84,7 +81,7 @@ class SpeechService:
             text = sample(voice.language)
             if text and not self.known(voice):
                 trial = PieceJob(text, Utterance(text, voice, 1.0, layout_of("pcm")))
-                future = self.workers.submit(Ticket(weight=_UNHURRIED), trial)
+                future = self.workers.submit(Ticket(), trial)
                 future.add_done_callback(partial(self._tried, voice, voices))
                 return
 
@@ -157,7 +154,7 @@ class SpeechService:
         spoken_s = 0.0
         try:
             said, texts = await self._call(lambda: self._script(utterance))
-            soon = self._soon(utterance.voice, pieces=len(texts))
+            soon = self._soon(voice, pieces=len(texts))
             line.wait([self._job(text, utterance, record) for text in texts], soon=soon)
             told = await self._call(lambda: _Told(utterance, said, texts))
             while (made := await line.take()) is not None:
@@ -178,7 +175,7 @@ class SpeechService:
             await line.leave()
             await self._call(coder.close)
 
-    def _soon(self, voice: Voice, *, pieces: int) -> bool:
+    def _soon(self, voice: VoiceLoudness, *, pieces: int) -> bool:
         """Whether the first piece should start before it is made to its end. A text of one piece
         should not while others wait, as that is a little more work for all of it; nor any by an
         engine that would not have the rest in time, or if it is not known how loud it will be."""
@@ -187,7 +184,7 @@ class SpeechService:
             return False
         if pieces == 1 and self.workers.queued_s:
             return False
-        return self._loudness_lufs is None or self.known(voice)
+        return self._loudness_lufs is None or voice.lufs is not None
 
     async def _encode(self, coder: _Coder, made: Made, words: tuple[SpokenWord, ...]) -> Spoken:
         piece = made.piece

@@ -10,7 +10,8 @@ import pytest
 from faster_whisper.vad import get_vad_model
 
 from myna.audio import vad
-from myna.audio.vad import FRAME_SAMPLES, SpeechDetector, VadModel
+from myna.audio.activity import FRAME
+from myna.audio.vad import SpeechDetector, VadModel
 from myna.errors import EngineFailure
 
 
@@ -33,7 +34,7 @@ def audio(tone) -> np.ndarray:
 @pytest.fixture(scope="module")
 def expected(audio) -> np.ndarray:
     """What faster-whisper says of the same audio: it pads to whole frames."""
-    padding = FRAME_SAMPLES - len(audio) % FRAME_SAMPLES
+    padding = FRAME - len(audio) % FRAME
     return get_vad_model()(np.pad(audio, (0, padding)))
 
 
@@ -87,7 +88,7 @@ def test_flushing_pads_the_last_frame_once(model):
 
 def test_the_end_of_the_last_frame_is_heard(model):
     """faster-whisper silences the last 64 samples of what it is given."""
-    quiet = np.zeros(FRAME_SAMPLES, np.float32)
+    quiet = np.zeros(FRAME, np.float32)
     loud_end = quiet.copy()
     loud_end[-64:] = np.random.default_rng(0).normal(0, 0.3, 64)
     found = [SpeechDetector(model).probabilities(samples)[0] for samples in (quiet, loud_end)]

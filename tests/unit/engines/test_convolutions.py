@@ -10,9 +10,9 @@ import numpy as np
 import onnxruntime
 import pytest
 
+from myna.conversion.graph import Graph
 from myna.engines.convolutions import PHASES, in_eight_bits, in_phases
 from myna.engines.onnx_graph import Network, UnfitError
-from myna.onnx_builder import Graph
 
 RANDOM = np.random.default_rng(11)
 SOUND = RANDOM.normal(size=(1, 6, 23)).astype(np.float32)

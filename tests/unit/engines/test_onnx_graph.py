@@ -6,8 +6,8 @@ import numpy as np
 import onnxruntime
 import pytest
 
+from myna.conversion.graph import Graph
 from myna.engines.onnx_graph import Network, UnfitError
-from myna.onnx_builder import Graph
 
 RANDOM = np.random.default_rng(7)
 

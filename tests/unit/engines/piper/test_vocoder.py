@@ -8,10 +8,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from myna.conversion.graph import Graph
 from myna.engines.onnx_graph import Network, UnfitError
 from myna.engines.piper.halves import halved
 from myna.engines.piper.vocoder import EARLY_FRAMES, SplitVocoder, WholeVocoder, load_vocoder
-from myna.onnx_builder import Graph
 from myna.protobuf import text
 
 CHANNELS, HOP = 4, 8

@@ -7,8 +7,8 @@ import onnxruntime
 import pytest
 
 from myna.conversion import CONVERSIONS, CheckpointError, convert
+from myna.conversion.graph import Graph
 from myna.conversion.segmentation import sinc_filters
-from myna.onnx_builder import Graph
 
 
 def run(graph: Graph, **inputs: np.ndarray) -> np.ndarray:
