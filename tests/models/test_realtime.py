@@ -32,6 +32,16 @@ PASSAGE = (
     "Our train leaves from platform seven in about twenty minutes.",
     "They walked along the beach and watched the sun go down.",
 )
+STORY = (
+    "The old lighthouse stood at the end of a narrow road.",
+    "Every evening the keeper climbed the stairs and lit the lamp.",
+    "Fishermen could see it from twenty miles away.",
+    "In winter the wind was so strong that nobody left the house.",
+    "Children from the village brought him bread and fresh milk.",
+    "He told them stories about ships and distant countries.",
+    "One morning a stranger came to the door with a letter.",
+    "It said that a new machine would soon do his work.",
+)
 ITEM = "conversation.item.input_audio_transcription"
 
 
@@ -50,9 +60,9 @@ def said(residents):
 class Speaker:
     """A client that sends audio, 100 ms at a time, and waits for as many turns as it has."""
 
-    def __init__(self, data, pace, turns, session, prelude=b""):
+    def __init__(self, data, pace, turns, session, preludes=()):
         self.data, self.pace, self.turns, self.session = data, pace, turns, session
-        self.prelude, self.preludes = prelude, 0
+        self.preludes, self.begun = itertools.cycle(preludes) if preludes else None, 0
         self.events = []
         self.done = asyncio.Event()
         self.coming = self.messages()
@@ -60,9 +70,9 @@ class Speaker:
     async def messages(self):
         if self.session is not None:
             yield {"type": "session.update", "session": self.session}
-        while self.prelude and not any("delta" in event for event in self.events):
-            self.preludes += 1
-            async for message in self.said(self.prelude):
+        while self.preludes and not any("delta" in event for event in self.events):
+            self.begun += 1
+            async for message in self.said(next(self.preludes)):
                 yield message
         async for message in self.said(self.data):
             yield message
@@ -85,14 +95,15 @@ class Speaker:
             self.done.set()
 
 
-def talk(residents, data, *, pace=None, clients=1, turns=1, session=None, prelude=b""):
+def talk(residents, data, *, pace=None, clients=1, turns=1, session=None, preludes=()):
     """What each client has got for the audio. `pace` is how many times faster than life it comes;
-    without one, at once. `prelude` comes first, again and again until there is a word of it."""
+    without one, at once. `preludes` come first, one after the other until there is a word of
+    them: however slow the machine, somebody still speaks."""
 
     async def one(threads):
         service = residents.stt.residents[0].service.on(threads)
         habits = Habits(lambda _: service, lambda _: True, lambda _: False)
-        speaker = Speaker(data, pace, turns, session, prelude)
+        speaker = Speaker(data, pace, turns, session, preludes)
         talking = Session(habits, Configuration())
         await Connection(talking, speaker.receive, speaker.send, threads=threads).run()
         return speaker
@@ -119,10 +130,11 @@ def assert_said(text, speaker):
 
 
 def test_speech_at_its_own_pace_is_written_down_while_it_is_spoken(residents, said):
-    once = said(SENTENCE)
-    spoken = once.removesuffix(bytes(2 * RATE_HZ))
-    (speaker,) = talk(residents, once, pace=1, prelude=spoken)
-    assert_said(" ".join([SENTENCE] * (speaker.preludes + 1)), speaker)
+    # Each sentence another: of one again and again Whisper would believe that it loops.
+    preludes = [said(sentence).removesuffix(bytes(2 * RATE_HZ)) for sentence in STORY]
+    (speaker,) = talk(residents, said(SENTENCE), pace=1, preludes=preludes)
+    told = itertools.islice(itertools.cycle(STORY), speaker.begun)
+    assert_said(" ".join([*told, SENTENCE]), speaker)
     kinds = [event["type"] for event in speaker.events]
     assert kinds.index(f"{ITEM}.delta") < kinds.index("input_audio_buffer.speech_stopped")
 
