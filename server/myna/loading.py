@@ -11,7 +11,7 @@ from functools import cached_property, partial
 from typing import Any, TypeVar
 
 from myna.api.names import FAST_TTS_NAMES, STT_NAMES, TTS_NAMES
-from myna.audio.activity import Loudness, SpeechProbabilities
+from myna.audio.activity import AnySound, SpeechProbabilities
 from myna.audio.decode import DecodeLimits, Decoder
 from myna.building import build_diarizer, build_synthesizer, build_transcriber
 from myna.engines.contract.synthesizer import Synthesizer
@@ -145,7 +145,7 @@ class Loader:
     def _speech(self) -> Callable[[], SpeechProbabilities]:
         """What finds speech, for all transcribers: loaded with the first that is a real one."""
         if not self._settings.vad:
-            return Loudness
+            return AnySound
         from myna.audio.vad import SpeechDetector, VadModel  # noqa: PLC0415 - brings onnxruntime
 
         model = VadModel()
@@ -186,7 +186,7 @@ class Loader:
             shares=self._shares,
         )
         workers.start()
-        found = Loudness if model.engine == "fake" else self._speech
+        found = AnySound if model.engine == "fake" else self._speech
         service = TranscriptionService(engine, workers, decoder, found, self._threads)
         return Loaded(service, _closing(workers.close, engine.close))
 

@@ -25,7 +25,7 @@ class SpeechProbabilities(Protocol):
         ...
 
 
-class Loudness:
+class AnySound:
     """Stands in for voice activity where that is off: all but digital silence counts."""
 
     def __init__(self, floor_dbfs: float = -60.0) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from myna.audio.activity import Loudness
+from myna.audio.activity import AnySound
 from myna.audio.window_stream import WindowStream
 from myna.audio.windows import Cutting
 from myna.engines.contract.samples import SAMPLE_RATE_HZ, Window
@@ -50,7 +50,7 @@ def two_phrases() -> np.ndarray:
 
 
 def test_a_stream_gives_the_windows_of_its_recording(two_phrases):
-    stream = WindowStream(Recording(two_phrases), Loudness(), Cutting(tail_s=0.4))
+    stream = WindowStream(Recording(two_phrases), AnySound(), Cutting(tail_s=0.4))
     first, second = windows_of(stream)
     assert span_s(first) == pytest.approx((0, 20.4), abs=0.05)
     assert bounds(second)[1] == len(two_phrases)
@@ -60,7 +60,7 @@ def test_a_stream_gives_the_windows_of_its_recording(two_phrases):
 
 def test_a_stream_reads_on_only_when_asked(two_phrases):
     recording = Recording(two_phrases)
-    stream = WindowStream(recording, Loudness(), Cutting())
+    stream = WindowStream(recording, AnySound(), Cutting())
     assert (recording.at, stream.seconds_read) == (0, 0)
     stream.next()
     assert 0 < stream.seconds_read < 28
@@ -70,7 +70,7 @@ def test_a_stream_reads_on_only_when_asked(two_phrases):
 
 def test_a_stream_tells_the_declared_length_and_closes_its_recording(two_phrases):
     recording = Recording(two_phrases, declared_s=28.0)
-    stream = WindowStream(recording, Loudness(), Cutting())
+    stream = WindowStream(recording, AnySound(), Cutting())
     assert stream.declared_s == 28.0
     stream.close()
     assert recording.closed
@@ -80,17 +80,17 @@ def test_a_stream_tells_the_declared_length_and_closes_its_recording(two_phrases
 
 @pytest.mark.parametrize("n_samples", [0, 1, 1_599])
 def test_less_than_a_tenth_of_a_second_is_refused(n_samples):
-    stream = WindowStream(Recording(noise(n_samples)), Loudness(), Cutting())
+    stream = WindowStream(Recording(noise(n_samples)), AnySound(), Cutting())
     with pytest.raises(AudioTooShort):
         windows_of(stream)
 
 
 def test_a_tenth_of_a_second_is_enough():
-    stream = WindowStream(Recording(noise(1_600)), Loudness(), Cutting())
+    stream = WindowStream(Recording(noise(1_600)), AnySound(), Cutting())
     (window,) = windows_of(stream)
     assert bounds(window) == (0, 1_600)
 
 
 def test_a_silent_recording_has_no_windows():
     audio = np.zeros(40 * SAMPLE_RATE_HZ, np.float32)
-    assert windows_of(WindowStream(Recording(audio), Loudness(), Cutting())) == []
+    assert windows_of(WindowStream(Recording(audio), AnySound(), Cutting())) == []

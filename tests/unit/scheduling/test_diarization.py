@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 import soxr
 
-from myna.audio.activity import Loudness
+from myna.audio.activity import AnySound
 from myna.audio.windows import Cutting
 from myna.engines.contract.diarizer import SpeakerOptions
 from myna.engines.contract.samples import SAMPLE_RATE_HZ, Window
@@ -133,7 +133,7 @@ def scene(ears) -> Iterator[Callable[[np.ndarray], Scene]]:
 
         def made(samples: np.ndarray) -> Scene:
             files = Files(Recording(samples))
-            service = TranscriptionService(engine, workers, files, Loudness, threads)
+            service = TranscriptionService(engine, workers, files, AnySound, threads)
             return Scene(files, service, DiarizationService(ears, listening, threads))
 
         yield made

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from myna.audio.activity import FRAME, Loudness
+from myna.audio.activity import FRAME, AnySound
 from myna.audio.windows import Cutting
 from myna.engines.contract.samples import SAMPLE_RATE_HZ
 from myna.engines.contract.transcriber import DecodingOptions, WindowJob, WindowResult
@@ -152,7 +152,7 @@ def opened(engine, workers) -> Iterator[Open]:
             if isinstance(recording, np.ndarray):
                 recording = Recording(recording)
             service: Any = TranscriptionService
-            service = service(engine, workers, Files(recording), Loudness, threads)
+            service = service(engine, workers, Files(recording), AnySound, threads)
             return await service.open(0, options, CUTTING)
 
         yield make
