@@ -11,7 +11,7 @@ import pytest
 
 from myna.api.forms import Form
 from myna.api.speaker_form import SpeakerForm, begin, read
-from myna.audio.activity import Loudness
+from myna.audio.activity import AnySound
 from myna.audio.decode import DecodeLimits, Decoder
 from myna.engines.fake import FakeTranscriber
 from myna.engines.fake_diarizer import FakeDiarizer
@@ -107,7 +107,7 @@ def services():
         hearing.start()
         workers = Workers(engine, threads=1)
         yield (
-            TranscriptionService(engine, workers, decoder, Loudness, threads),
+            TranscriptionService(engine, workers, decoder, AnySound, threads),
             DiarizationService(ears, hearing, threads),
         )
         hearing.close()
