@@ -7,7 +7,7 @@ import json
 import numpy as np
 import pytest
 
-from myna.audio.activity import FRAME, Loudness
+from myna.audio.activity import FRAME, AnySound
 from myna.engines.contract.transcriber import WindowJob
 from myna.engines.fake import FakeSynthesizer, FakeTranscriber
 from myna.realtime.configuration import Configuration
@@ -23,7 +23,7 @@ class FakeHearing:
 
     def __init__(self, engine=None):
         self.engine = engine or FakeTranscriber()
-        self.speech = Loudness
+        self.speech = AnySound
 
 
 class Talk:

@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from myna.audio.activity import Loudness
+from myna.audio.activity import AnySound
 from myna.engines.contract.transcriber import WindowJob
 from myna.engines.fake import FakeTranscriber
 from myna.errors import EngineFailure, ModelNotFound
@@ -205,7 +205,7 @@ def test_padding_and_silence_are_as_asked(talk, padding_ms, silence_ms):
 
 
 def test_a_threshold_that_nothing_reaches_hears_no_turn(talk):
-    class Unsure(Loudness):
+    class Unsure(AnySound):
         """Whatever is no silence is speech with a probability of 0.6."""
 
         def probabilities(self, samples):
