@@ -98,7 +98,8 @@ lock: ## Write requirements.lock anew, with the newest versions that fit.
 	$(PYTHON) -m venv "$$clean"; \
 	"$$clean/bin/python" -m pip install --upgrade setuptools wheel hatchling editables '.[test]'; \
 	{ sed -n '/^#/p' requirements.lock; \
-	  "$$clean/bin/python" -m pip freeze --all --exclude myna --exclude pip; } > requirements.lock.new; \
+	  "$$clean/bin/python" -m pip freeze --all --exclude myna --exclude pip | \
+	  sed 's/^\(torch==[^+]*\)+.*/\1/'; } > requirements.lock.new; \
 	mv requirements.lock.new requirements.lock
 
 .PHONY: clean

@@ -9,7 +9,12 @@ from __future__ import annotations
 from myna.engines.contract.diarizer import Diarizer
 from myna.engines.contract.synthesizer import Synthesizer
 from myna.engines.contract.transcriber import Transcriber
-from myna.engines.devices import Device, DeviceChoice, choose_device
+from myna.engines.devices import (
+    Device,
+    DeviceChoice,
+    choose_device,
+    choose_speech_numbers,
+)
 from myna.plan import PlannedModel
 from myna.settings import Settings
 
@@ -69,14 +74,18 @@ def build_synthesizer(model: PlannedModel, settings: Settings, threads: int) -> 
             threads=min(threads, KOKORO_THREADS),
             workers=threads,
         )
+    from myna.engines import bfloat16  # noqa: PLC0415 - loaded when chosen
     from myna.engines.piper import PiperSynthesizer  # noqa: PLC0415 - loaded when chosen
 
+    device = _onnx_device(settings.device)
+    numbers = choose_speech_numbers(
+        settings.tts_compute_type,
+        device,
+        torch=bfloat16.is_installed(),
+        quick=bfloat16.is_quick(),
+    )
     return PiperSynthesizer.load(
-        model.folder,
-        model.id,
-        device=_onnx_device(settings.device),
-        threads=1,
-        workers=threads,
+        model.folder, model.id, device=device, threads=1, workers=threads, numbers=numbers
     )
 
 

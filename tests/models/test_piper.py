@@ -18,11 +18,10 @@ from whisper_normalizer.english import EnglishTextNormalizer
 
 from myna.audio.joints import PAUSES_S, joined
 from myna.engines.contract.voice import Voice
-from myna.engines.convolutions import in_eight_bits
-from myna.engines.onnx_graph import Network
+from myna.engines.convolutions import in_eight_bits, in_phases
 from myna.engines.piper import PiperSynthesizer
 from myna.engines.piper.halves import Halves, halved
-from myna.engines.piper.vocoder import SplitVocoder, WholeVocoder
+from myna.engines.piper.vocoder import SplitVocoder, WholeVocoder, load_vocoder
 from myna.engines.sessions import onnx_session
 
 FOLDER = Path(__file__).parents[2] / "models/weights/piper-en_US-joe-medium"
@@ -185,15 +184,18 @@ CALM = {
 """Numbers of phonemes, without the voice's noise."""
 
 
-def vocoder_of(halves: Halves) -> SplitVocoder:
-    front, decoder = (onnx_session(half, "cpu", 1) for half in (halves.front, halves.decoder))
-    return SplitVocoder(halves, front, decoder)
+def plain_vocoder(halves: Halves) -> SplitVocoder:
+    """The halves as they are."""
+    front, decoder = (
+        onnx_session(half.written(), "cpu", 1) for half in (halves.front, halves.decoder)
+    )
+    return SplitVocoder(halves, front, lambda feed: np.asarray(decoder.run(None, dict(feed))[0]))
 
 
 def test_the_network_in_halves_makes_what_it_makes_whole() -> None:
     """Without its noise, to the last bit but rounding; begun early, the same again."""
     (file,) = FOLDER.glob("*.onnx")
-    split = vocoder_of(halved(file.read_bytes(), lean=False))
+    split = plain_vocoder(halved(file.read_bytes()))
     whole = WholeVocoder(onnx_session(file, "cpu", 1))
     made, frames = split.speak(CALM)
     assert np.allclose(made, whole.speak(CALM)[0], atol=1e-4)
@@ -208,26 +210,48 @@ def test_the_network_in_halves_makes_what_it_makes_whole() -> None:
 def test_what_is_less_work_speaks_nearly_alike() -> None:
     """Symbols a frame longer or shorter at most, and what the decoder does, the same."""
     (file,) = FOLDER.glob("*.onnx")
-    network = file.read_bytes()
-    lean, plain = (vocoder_of(halved(network, lean=lean)) for lean in (True, False))
+    halves = halved(file.read_bytes())
+    lean, plain = load_vocoder(file, "cpu", 1), plain_vocoder(halves)
     frames = [np.asarray(vocoder.speak(CALM)[1], np.int64) for vocoder in (lean, plain)]
     assert np.abs(frames[0] - frames[1]).max() <= 1
     assert abs(frames[0].sum() / frames[1].sum() - 1) < 0.03
     latent = np.random.default_rng(5).normal(size=(1, 192, 1, 40)).astype(np.float32)
     sounds = [
-        onnx_session(halves.decoder, "cpu", 1).run(None, {halves.latent: latent})[0]
-        for halves in (halved(network), halved(network, lean=False))
+        onnx_session(decoder.written(), "cpu", 1).run(None, {halves.latent: latent})[0]
+        for decoder in (halves.decoder, in_phases(halves.decoder))
     ]
     assert np.allclose(sounds[0], sounds[1], atol=1e-5)
+
+
+def test_in_bfloat16_the_voice_is_far_louder_than_the_error() -> None:
+    """And pauses are as quiet; begun early, it is the same sound again."""
+    (file,) = FOLDER.glob("*.onnx")
+    exact, _ = load_vocoder(file, "cpu", 1).speak(CALM)
+    vocoder = load_vocoder(file, "cpu", 1, "bfloat16")
+    made, _ = vocoder.speak(CALM)
+    assert len(made) == len(exact)
+    error = made - exact
+    assert 10 * np.log10(np.sum(exact**2) / np.sum(error**2)) > 30
+    loud, wrong = (np.sqrt(np.mean(one.reshape(-1, 256) ** 2, axis=1)) for one in (exact, error))
+    assert wrong[loud < np.quantile(loud, 0.1)].max() < 3e-4
+    begun = np.concatenate([part for part, _ in vocoder.begin(CALM)])
+    assert 10 * np.log10(np.sum(exact**2) / np.sum((begun - exact) ** 2)) > 30
+
+
+def test_what_is_said_in_bfloat16_is_understood(steady_weights: Path, studio: Any) -> None:
+    quick = PiperSynthesizer.load(steady_weights / FOLDER.name, "tts-1", numbers="bfloat16")
+    samples = said(quick, FOX)
+    heard = studio.hear(soxr.resample(samples, quick.sample_rate_hz, 24_000), language="en")
+    normal = EnglishTextNormalizer()
+    assert jiwer.wer(normal(FOX), normal(heard.text)) < 0.2
 
 
 def test_in_eight_bits_the_latent_is_far_louder_than_its_error() -> None:
     """The flow alone, so that the symbols are as long."""
     (file,) = FOLDER.glob("*.onnx")
-    halves = halved(file.read_bytes(), lean=False)
-    eight = in_eight_bits(Network.read(halves.front), "/enc/").written()
+    halves = halved(file.read_bytes())
     exact, made = (
-        np.asarray(onnx_session(front, "cpu", 1).run([halves.latent], CALM)[0])
-        for front in (halves.front, eight)
+        np.asarray(onnx_session(front.written(), "cpu", 1).run([halves.latent], CALM)[0])
+        for front in (halves.front, in_eight_bits(halves.front, "/enc/"))
     )
     assert 10 * np.log10(np.sum(exact**2) / np.sum((made - exact) ** 2)) > 25

@@ -57,11 +57,20 @@ class Node:
     @property
     def groups(self) -> int:
         """In how many groups of channels a convolution works, each by itself."""
+        return cast("int", self._attribute("group").get(3, 1))
+
+    def number(self, name: str, default: float) -> float:
+        """An attribute that is one floating-point number."""
+        found = self._attribute(name).get(2)
+        return default if found is None else float(np.frombuffer(_message(found), "<f4")[0])
+
+    def _attribute(self, name: str) -> dict[int, protobuf.Value]:
+        """AttributeProto, if there is one of that name that is no list of integers."""
         for number, value in protobuf.fields(self.rest):
             about = dict(protobuf.fields(_message(value))) if number == 5 else {}
-            if about and _text(about[1]) == "group":
-                return cast("int", about[3])
-        return 1
+            if about and _text(about[1]) == name:
+                return about
+        return {}
 
     def written(self) -> bytes:
         """NodeProto."""

@@ -6,7 +6,12 @@ import os
 
 import pytest
 
-from myna.engines.devices import choose_compute_type, choose_device, choose_threads
+from myna.engines.devices import (
+    choose_compute_type,
+    choose_device,
+    choose_speech_numbers,
+    choose_threads,
+)
 
 CPU = {"int8", "int8_float32", "float32"}
 """What CTranslate2 takes on a usual x86 processor."""
@@ -76,3 +81,25 @@ def test_where_affinity_is_unknown_every_core_counts(monkeypatch):
     assert choose_threads(0) == 6
     monkeypatch.setattr(os, "cpu_count", lambda: None)
     assert choose_threads(0) == 1
+
+
+@pytest.mark.parametrize(
+    ("device", "torch", "quick", "chosen"),
+    [
+        ("cpu", True, True, "bfloat16"),
+        ("cpu", True, False, "float32"),
+        ("cpu", False, True, "float32"),
+        ("cuda", True, True, "float32"),
+    ],
+)
+def test_speech_is_reckoned_in_bfloat16_where_that_is_quick(device, torch, quick, chosen):
+    assert choose_speech_numbers("auto", device, torch=torch, quick=quick) == chosen
+
+
+def test_speech_is_reckoned_as_asked_or_it_is_said_why_not():
+    assert choose_speech_numbers("float32", "cpu", torch=True, quick=True) == "float32"
+    assert choose_speech_numbers("bfloat16", "cpu", torch=True, quick=False) == "bfloat16"
+    with pytest.raises(ValueError, match=r"myna\[torch\]"):
+        choose_speech_numbers("bfloat16", "cpu", torch=False, quick=True)
+    with pytest.raises(ValueError, match="not for cuda"):
+        choose_speech_numbers("bfloat16", "cuda", torch=True, quick=True)

@@ -9,7 +9,6 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from myna.engines.convolutions import in_eight_bits, in_phases
 from myna.engines.onnx_graph import Network, Node, UnfitError
 
 DURATIONS = "/Ceil_output_0"
@@ -18,7 +17,7 @@ DURATIONS = "/Ceil_output_0"
 _DECODER = "/dec/"
 """What it puts before the names of the decoder's operators."""
 _FIRST = "/dec/conv_pre/Conv"
-_LEAN = "/enc"
+LEAN = "/enc"
 """What is in the names of the convolutions, a third of all work, that read the phonemes and make a
 latent of random numbers. With 8 bits the latent comes out with an error 35 dB below it, and one
 symbol in twenty is a frame longer or shorter: the random numbers, from which a voice speaks a
@@ -27,11 +26,11 @@ sentence another way each time, do ten times as much. In the decoder 8 bits were
 
 @dataclass(frozen=True, slots=True)
 class Halves:
-    """Two networks, as ONNX files."""
+    """Two networks."""
 
-    front: bytes
+    front: Network
     """The whole's inputs to `latent`, DURATIONS if `times`, and `conditions`, in this order."""
-    decoder: bytes
+    decoder: Network
     """`latent` and `conditions`, with an axis of size 1 put in before the last, to sound."""
     latent: str
     """Shape (1, n_channels, n_frames)."""
@@ -42,11 +41,8 @@ class Halves:
     """How many frames before and after one have a part in its sound."""
 
 
-def halved(file: bytes, *, lean: bool = True) -> Halves:
-    """The halves of an .onnx file, `lean` for a CPU: with convolutions that are less work there.
-
-    Raises UnfitError where it is not built as Piper builds them.
-    """
+def halved(file: bytes) -> Halves:
+    """The halves of an .onnx file. Raises UnfitError where it is not built as Piper builds them."""
     network = Network.read(file)
     nodes = [node for node in network.nodes if node.name.startswith(_DECODER)]
     latent = next((node.inputs[0] for node in nodes if node.name == _FIRST), None)
@@ -57,10 +53,9 @@ def halved(file: bytes, *, lean: bool = True) -> Halves:
     times = any(DURATIONS in node.outputs for node in network.nodes)
     told = (DURATIONS,) if times else ()
     decoder = network.part(dict.fromkeys(crossing, 4), nodes[-1].outputs, of=nodes).planar()
-    front = network.part({}, (latent, *told, *conditions))
     return Halves(
-        front=(in_eight_bits(front, _LEAN) if lean else front).written(),
-        decoder=(in_phases(decoder) if lean else decoder).written(),
+        front=network.part({}, (latent, *told, *conditions)),
+        decoder=decoder,
         latent=latent,
         conditions=conditions,
         times=times,

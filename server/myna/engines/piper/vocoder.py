@@ -1,19 +1,23 @@
-"""The network in onnxruntime: in two halves where it can be taken apart, else whole."""
+"""The network in onnxruntime, in two halves where it can be taken apart, else whole; or the second
+half in torch."""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+from myna.engines.bfloat16 import Bfloat16Network, roomy
 from myna.engines.contract.samples import Samples
-from myna.engines.devices import Device
+from myna.engines.convolutions import in_eight_bits, in_phases
+from myna.engines.devices import Device, SpeechNumbers
 from myna.engines.onnx_graph import UnfitError
-from myna.engines.piper.halves import DURATIONS, Halves, halved
+from myna.engines.piper.halves import DURATIONS, LEAN, Halves, halved
 from myna.engines.sessions import onnx_session
 
 if TYPE_CHECKING:
@@ -21,6 +25,9 @@ if TYPE_CHECKING:
 
 EARLY_FRAMES = 32
 """What is made first where sound is wanted soon: a third of a second, in which the rest is made."""
+
+MOST_FRAMES = 250
+"""In bfloat16, what is made at a time, and with the frames around it of 288: three seconds."""
 
 _LEAST_FRAMES = 20
 """Less is not left for a second part."""
@@ -30,6 +37,8 @@ _log = logging.getLogger(__name__)
 Feed = Mapping[str, NDArray[Any]]
 """The network's inputs: numbers of phonemes, how many, scales, and who speaks where there are
 several."""
+Decode = Callable[[Feed], NDArray[np.float32]]
+"""The second half: what `Halves.decoder` takes, to its sound."""
 Frames = NDArray[Any]
 """How many frames each number of `Feed` takes, shape (n_ids,)."""
 
@@ -50,19 +59,55 @@ class Vocoder(Protocol):
         ...
 
 
-def load_vocoder(file: Path, device: Device, threads: int) -> Vocoder:
-    """The network of an .onnx file; `threads` is how many cores one run uses.
+def load_vocoder(
+    file: Path, device: Device, threads: int, numbers: SpeechNumbers = "float32"
+) -> Vocoder:
+    """The network of an .onnx file; `threads` is how many cores one run uses, `numbers` what the
+    decoder reckons with.
 
-    Raises EngineFailure where the device cannot be used, and onnxruntime's own errors on a file
-    that is no network.
+    Raises EngineFailure where the device cannot be used, ImportError where bfloat16 is wanted
+    without torch, and onnxruntime's own errors on a file that is no network.
     """
     try:
-        halves = halved(file.read_bytes(), lean=device == "cpu")
+        halves = halved(file.read_bytes())
+        decode = (
+            _in_bfloat16(halves, threads)
+            if numbers == "bfloat16"
+            else _in_onnxruntime(halves, device, threads)
+        )
     except UnfitError as reason:
         _log.info("%s is run whole: %s", file.name, reason)
         return WholeVocoder(onnx_session(file, device, threads, also=DURATIONS))
-    front = onnx_session(halves.front, device, threads)
-    return SplitVocoder(halves, front, onnx_session(halves.decoder, device, threads))
+    front = in_eight_bits(halves.front, LEAN) if device == "cpu" else halves.front
+    return SplitVocoder(halves, onnx_session(front.written(), device, threads), decode)
+
+
+def _in_onnxruntime(halves: Halves, device: Device, threads: int) -> Decode:
+    network = in_phases(halves.decoder) if device == "cpu" else halves.decoder
+    session = onnx_session(network.written(), device, threads)
+    return lambda feed: np.asarray(session.run(None, dict(feed))[0], np.float32)
+
+
+def _in_bfloat16(halves: Halves, threads: int) -> Decode:
+    network, latent = Bfloat16Network(halves.decoder, threads), halves.latent
+
+    def made(feed: Feed, begin: int, end: int) -> NDArray[np.float32]:
+        """The sound of some frames."""
+        first, last = max(0, begin - halves.context), end + halves.context
+        frames = feed[latent][..., first:last]
+        length = roomy(frames.shape[-1])
+        # The last frame goes on, which is as silent as what is at the end.
+        edges = [(0, 0), (0, 0), (0, 0), (0, length - frames.shape[-1])]
+        sound = network.run({**feed, latent: np.pad(frames, edges, mode="edge")})
+        hop = sound.shape[-1] // length
+        return sound[..., (begin - first) * hop : (end - first) * hop]
+
+    def decode(feed: Feed) -> NDArray[np.float32]:
+        count = feed[latent].shape[-1]
+        bounds = np.linspace(0, count, 1 + -(-count // MOST_FRAMES), dtype=int).tolist()
+        return np.concatenate([made(feed, *part) for part in pairwise(bounds)], axis=-1)
+
+    return decode
 
 
 class WholeVocoder:
@@ -86,16 +131,13 @@ class WholeVocoder:
 class SplitVocoder:
     """A network in two halves, of which the second can begin before the end."""
 
-    def __init__(
-        self,
-        halves: Halves,
-        front: onnxruntime.InferenceSession,
-        decoder: onnxruntime.InferenceSession,
-    ) -> None:
+    def __init__(self, halves: Halves, front: onnxruntime.InferenceSession, decode: Decode) -> None:
         self.times = halves.times
-        self._halves = halves
+        self._latent_name = halves.latent
+        self._conditions = halves.conditions
+        self._context = halves.context
         self._front = front
-        self._decoder = decoder
+        self._decoder = decode
 
     def speak(self, feed: Feed) -> tuple[Samples, Frames | None]:
         """One run."""
@@ -105,7 +147,7 @@ class SplitVocoder:
     def begin(self, feed: Feed) -> Iterator[tuple[Samples, bool]]:
         """First EARLY_FRAMES, then the rest; together what `speak` makes."""
         latent, _, conditions = self._latent(feed)
-        count, context = latent.shape[-1], self._halves.context
+        count, context = latent.shape[-1], self._context
         if count < EARLY_FRAMES + _LEAST_FRAMES:
             yield self._decode(latent, conditions), True
             return
@@ -121,12 +163,11 @@ class SplitVocoder:
         made = [np.asarray(each) for each in self._front.run(None, dict(feed))]
         frames = made[1].reshape(-1) if self.times else None
         conditions = made[2 if self.times else 1 :]
-        names = self._halves.conditions
-        return made[0], frames, dict(zip(names, map(_planar, conditions), strict=True))
+        named = zip(self._conditions, map(_planar, conditions), strict=True)
+        return made[0], frames, dict(named)
 
     def _decode(self, latent: NDArray[np.float32], conditions: Feed) -> Samples:
-        feed = {self._halves.latent: _planar(latent), **conditions}
-        return np.asarray(self._decoder.run(None, feed)[0], np.float32).reshape(-1)
+        return self._decoder({self._latent_name: _planar(latent), **conditions}).reshape(-1)
 
 
 def _planar(values: NDArray[np.float32]) -> NDArray[np.float32]:

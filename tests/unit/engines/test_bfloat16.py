@@ -1,0 +1,103 @@
+"""Small networks in bfloat16, beside the same in onnxruntime."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnxruntime
+import pytest
+
+from myna.conversion.graph import Graph
+from myna.engines.bfloat16 import Bfloat16Network, is_quick, roomy
+from myna.engines.onnx_graph import Network, UnfitError
+
+RANDOM = np.random.default_rng(7)
+SOUND = RANDOM.normal(size=(1, 6, 1, 40)).astype(np.float32)
+
+
+def weights(*shape: int) -> np.ndarray:
+    return (RANDOM.normal(size=shape) / 4).astype(np.float32)
+
+
+def over(length: int, *, stride: int = 1, pads: int = 0, apart: int = 1) -> dict[str, Any]:
+    return {
+        "kernel_shape": [1, length],
+        "strides": [1, stride],
+        "dilations": [1, apart],
+        "pads": [0, pads, 0, pads],
+    }
+
+
+def block() -> Network:
+    """All that a HiFi-GAN is made of."""
+    graph = Graph("block")
+    at = graph.input("sound", (1, 6, 1, "length"))
+    up, bias = graph.constant(weights(6, 8, 1, 8)), graph.constant(weights(8))
+    at = graph.node("ConvTranspose", at, up, bias, **over(8, stride=4, pads=2))
+    inner = graph.node("LeakyRelu", at, alpha=0.3)
+    inner = graph.node(
+        "Conv", inner, graph.constant(weights(8, 8, 1, 5)), **over(5, pads=6, apart=3)
+    )
+    summed = graph.node("Add", inner, at)
+    shared = graph.node("Div", summed, graph.constant(np.array(3.0, np.float32)))
+    grouped = graph.node(
+        "Conv", shared, graph.constant(weights(8, 2, 1, 3)), group=4, **over(3, pads=1)
+    )
+    single = graph.node("Conv", grouped, graph.constant(weights(1, 8, 1, 7)), **over(7, pads=3))
+    made = graph.node("Tanh", single)
+    graph.output(made, "made", (1, 1, 1, "longer"))
+    return Network.read(graph.serialised()).part({}, (made,))
+
+
+def test_it_makes_what_onnxruntime_makes_up_to_its_precision() -> None:
+    network = block()
+    session = onnxruntime.InferenceSession(network.written(), providers=["CPUExecutionProvider"])
+    exact = np.asarray(session.run(None, {"sound": SOUND})[0])
+    made = Bfloat16Network(network, 1).run({"sound": SOUND})
+    assert made.shape == exact.shape
+    assert 10 * np.log10(np.sum(exact**2) / np.sum((made - exact) ** 2)) > 30
+
+
+def test_what_is_given_stays_as_it_was() -> None:
+    given = SOUND.copy()
+    Bfloat16Network(block(), 1).run({"sound": given})
+    assert np.array_equal(given, SOUND)
+
+
+def of(operator: str, *more: np.ndarray, **attributes: Any) -> Network:
+    graph = Graph("one")
+    at = graph.input("sound", (1, 6, 1, "length"))
+    made = graph.node(operator, at, *(graph.constant(one) for one in more), **attributes)
+    graph.output(made, "made", (1, 6, 1, "longer"))
+    return Network.read(graph.serialised())
+
+
+@pytest.mark.parametrize(
+    ("network", "reason"),
+    [
+        (of("Softmax"), "is a Softmax"),
+        (of("Mul", weights(1, 6, 1, 1)), "numbers for each place"),
+        (of("Conv", weights(6, 6, 1, 2), **(over(2) | {"pads": [0, 1, 0, 0]})), "edges"),
+    ],
+)
+def test_what_is_not_known_here_is_unfit(network: Network, reason: str) -> None:
+    with pytest.raises(UnfitError, match=reason):
+        Bfloat16Network(network, 1)
+
+
+def test_few_lengths_are_made() -> None:
+    lengths = range(1, 289)
+    made = [roomy(length) for length in lengths]
+    assert all(length <= room < length + 32 for length, room in zip(lengths, made, strict=True))
+    assert len(set(made)) == 11
+
+
+def test_a_processor_says_whether_it_multiplies_bfloat16(tmp_path: Path) -> None:
+    told = tmp_path / "cpuinfo"
+    assert not is_quick(told)
+    told.write_text("processor : 0\nflags : fpu sse2 avx512f\n")
+    assert not is_quick(told)
+    told.write_text("processor : 0\nflags : fpu sse2 avx512f avx512_bf16\n")
+    assert is_quick(told)
