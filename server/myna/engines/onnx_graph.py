@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from myna import protobuf
-from myna.onnx_messages import FLOAT, Attribute, attribute, float_value, tensor
+from myna.onnx_messages import FLOAT, INT8, UINT8, Attribute, attribute, float_value, tensor
 
 _GRAPH = 7
 """ModelProto"""
@@ -90,6 +90,17 @@ class Tensor:
         if found.get(2) != FLOAT or not isinstance(raw := found.get(9), memoryview):
             raise UnfitError("it has weights that are not float32")
         return np.frombuffer(raw, "<f4").reshape(self.shape)
+
+    @property
+    def eight_bits(self) -> NDArray[np.uint8 | np.int8]:
+        """What is in it. Raises UnfitError where those are not numbers of 8 bits."""
+        found = dict(protobuf.fields(self.rest))
+        if found.get(2) not in (UINT8, INT8):
+            raise UnfitError("it has weights that are not of 8 bits")
+        kind = np.uint8 if found[2] == UINT8 else np.int8
+        if isinstance(raw := found.get(9), memoryview):
+            return np.frombuffer(raw, kind).reshape(self.shape)
+        return np.array(protobuf.integers(found.get(5, memoryview(b""))), kind).reshape(self.shape)
 
     def written(self) -> bytes:
         """TensorProto."""
@@ -174,14 +185,15 @@ class Network:
 
     def written(self) -> bytes:
         """ModelProto: the file's bytes."""
-        graph = (
-            protobuf.each(_NODE, (node.written() for node in self.nodes))
-            + protobuf.text(_NAME, "part")
-            + protobuf.each(_INITIALIZER, (tensor.written() for tensor in self.tensors.values()))
-            + protobuf.each(_INPUT, self.inputs.values())
+        fields = (
+            protobuf.each(_NODE, (node.written() for node in self.nodes)),
+            protobuf.text(_NAME, "part"),
+            protobuf.each(_INITIALIZER, (tensor.written() for tensor in self.tensors.values())),
+            protobuf.each(_INPUT, self.inputs.values()),
             # Their types are for onnxruntime to work out.
-            + protobuf.each(_OUTPUT, (protobuf.text(1, name) for name in self.outputs))
+            protobuf.each(_OUTPUT, (protobuf.text(1, name) for name in self.outputs)),
         )
+        graph = b"".join(fields)
         return self.about + protobuf.data(_GRAPH, graph)
 
 
