@@ -193,8 +193,9 @@ class Network:
             # Their types are for onnxruntime to work out.
             protobuf.each(_OUTPUT, (protobuf.text(1, name) for name in self.outputs)),
         )
-        graph = b"".join(fields)
-        return self.about + protobuf.data(_GRAPH, graph)
+        return b"".join(
+            (self.about, protobuf.opening(_GRAPH, sum(len(field) for field in fields)), *fields)
+        )
 
 
 def _network(file: bytes) -> Network:
@@ -259,7 +260,7 @@ def _attribute(message: memoryview) -> dict[str, Sequence[int]]:
 
 def _tensor(message: memoryview) -> tuple[str, Tensor]:
     shape: list[int] = []
-    rest: list[bytes] = []
+    rest: list[bytes | memoryview] = []
     name = ""
     for number, value in protobuf.fields(message):
         if number == 1:
@@ -267,7 +268,7 @@ def _tensor(message: memoryview) -> tuple[str, Tensor]:
         elif number == 13:
             raise UnfitError("it has tensors in other files")
         else:
-            rest.append(protobuf.field(number, value))
+            rest += protobuf.parts(number, value)
             name = _text(value) if number == 8 else name
     return name, Tensor(tuple(shape), b"".join(rest))
 

@@ -55,4 +55,4 @@ def _product(left: NDArray[Any], right: NDArray[np.int8]) -> NDArray[np.int32]:
         about=protobuf.integer(1, 8) + protobuf.data(8, protobuf.integer(2, 13)),
     )
     session = onnx_session(network.written(), "cpu", 1)
-    return np.asarray(session.run(None, {"left": left.astype(np.float32)})[0])
+    return np.asarray(session.run(None, {"left": left.astype(np.float32)})[0], np.int32)
