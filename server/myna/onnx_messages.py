@@ -14,10 +14,11 @@ from numpy.typing import NDArray
 
 from myna import protobuf
 
-FLOAT, INT8, INT64 = 1, 3, 7
+FLOAT, UINT8, INT8, INT64 = 1, 2, 3, 7
 """TensorProto.DataType"""
 _TYPES = {
     "float32": (FLOAT, "<f4"),
+    "uint8": (UINT8, "u1"),
     "int8": (INT8, "i1"),
     "int64": (INT64, "<i8"),
 }
@@ -38,7 +39,7 @@ def float_value(name: str, shape: Sequence[int | str]) -> bytes:
 
 
 def tensor(name: str, numbers: NDArray[Any]) -> bytes:
-    """TensorProto of float32, int64 or int8; other numbers become float32."""
+    """TensorProto of float32, int64, int8 or uint8; other numbers become float32."""
     kind, order = _TYPES.get(numbers.dtype.name, _TYPES["float32"])
     dims = b"".join(protobuf.integer(1, size) for size in numbers.shape)
     raw = np.ascontiguousarray(numbers, order).data.cast("B")

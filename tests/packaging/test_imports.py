@@ -64,7 +64,9 @@ MAY_IMPORT: dict[str, set[str]] = {
     "engines.fake": ENGINE | {"engines.tonecode"},
     "engines.fake_diarizer": ENGINE | {"engines.tonecode"},
     "engines.piper": ENGINE | SPEAKING | {"engines.convolutions", "engines.onnx_graph"},
-    "engines.kokoro": ENGINE | SPEAKING,
+    "engines.kokoro": ENGINE
+    | SPEAKING
+    | {"engines.convolutions", "engines.onnx_graph", "onnx_messages", "protobuf"},
     "engines.whisper": ENGINE,
     "engines.diarizer": ENGINE | {"engines.sessions"},
     # The heart, and the edge around it.

@@ -1,6 +1,7 @@
 """Convolutions over time written otherwise, for less work on a CPU.
 
-`in_phases` makes the same as before, up to rounding; `in_eight_bits` nearly.
+`in_rows` makes the same as before to the last bit, `in_phases` up to rounding, `in_eight_bits`
+nearly.
 """
 
 from __future__ import annotations
@@ -20,6 +21,8 @@ PHASES = 16
 """Neighbours made at a time where a convolution has one channel: onnxruntime makes channels in
 blocks of that size, and throws away what nobody wants."""
 
+_OPERATORS = ("Conv", "ConvTranspose", "ConvInteger")
+
 STEPS = 63
 """The largest 8-bit weight. Half of what there is room for: processors without VNNI add two
 products of 8 bits in 16, which with larger ones overflow."""
@@ -34,7 +37,7 @@ def in_phases(network: Network) -> Network:
     def change(node: Node, draft: _Draft) -> bool:
         if node.operator == "ConvTranspose":
             return _upsampled(node, draft)
-        return longer % PHASES == 0 and _single(node, draft)
+        return node.operator == "Conv" and longer % PHASES == 0 and _single(node, draft)
 
     return _redrawn(network, change)
 
@@ -45,7 +48,21 @@ def in_eight_bits(network: Network, within: str) -> Network:
     channel that comes out, what goes in in 255 from the least to the largest that there is."""
 
     def change(node: Node, draft: _Draft) -> bool:
-        return within in node.name and _eight_bit(node, draft)
+        return node.operator == "Conv" and within in node.name and _eight_bit(node, draft)
+
+    return _redrawn(network, change)
+
+
+def in_rows(network: Network) -> Network:
+    """A network whose convolutions of 8-bit numbers, over shape (n, channels, length), are products
+    of matrices, the weights on the right and signed: what onnxruntime has its fastest code for.
+
+    Half the work or less on processors with VNNI. Those without add two products in 16 bits, which
+    a weight above STEPS can overflow.
+    """
+
+    def change(node: Node, draft: _Draft) -> bool:
+        return node.operator == "ConvInteger" and _integer(node, draft)
 
     return _redrawn(network, change)
 
@@ -64,6 +81,11 @@ class _Draft:
         """Those of the convolution that was there; None where they come from elsewhere."""
         kernel = self._network.get(self._inputs[1]) if len(self._inputs) > 1 else None
         return None if kernel is None else kernel.numbers
+
+    def eight_bits(self, place: int) -> NDArray[np.uint8 | np.int8] | None:
+        """What one of its inputs is; None where it comes from elsewhere."""
+        held = self._network.get(self._inputs[place])
+        return None if held is None else held.eight_bits
 
     def bias(self, times: int) -> tuple[str, ...]:
         """Its bias, if there is one, so many times over."""
@@ -99,7 +121,7 @@ def _redrawn(network: Network, change: Callable[[Node, _Draft], bool]) -> Networ
     nodes, tensors = list[Node](), dict(network.tensors)
     for node in network.nodes:
         draft = _Draft(node, network.tensors)
-        fits = node.operator in ("Conv", "ConvTranspose") and node.groups == 1
+        fits = node.operator in _OPERATORS and node.groups == 1
         if fits and change(node, draft):
             nodes += draft.nodes
             tensors |= draft.tensors
@@ -165,29 +187,62 @@ def _single(node: Node, draft: _Draft) -> bool:
 def _eight_bit(node: Node, draft: _Draft) -> bool:
     """The taps of each place side by side, times a matrix."""
     weights = draft.weights()
-    if weights is None or weights.ndim != 3 or tuple(node.attributes.get("strides", (1,))) != (1,):
+    if weights is None or weights.ndim != 3 or not _dense(node):
         return False
-    outer, inner, length = weights.shape
-    before, behind = node.attributes.get("pads", (0, 0))
-    (apart,) = node.attributes.get("dilations", (1,))
-    padded = draft.add("Pad", node.inputs[0], draft.integers(0, 0, before, 0, 0, behind))
-    taps: list[str] = []
-    for tap in range(length):
-        left = (length - 1 - tap) * apart
-        end = draft.integers(-left if left else np.iinfo(np.int64).max)
-        begin, axis = draft.integers(tap * apart), draft.integers(2)
-        taps.append(draft.add("Slice", padded, begin, end, axis))
-    rows = draft.add("Transpose", draft.add("Concat", *taps, axis=1), perm=(0, 2, 1))
-    matrix = weights.transpose(2, 1, 0).reshape(length * inner, outer)
-    scale = np.maximum(np.abs(matrix).max(axis=0) / STEPS, np.finfo(np.float32).tiny)
-    kernel = draft.tensor(np.rint(matrix / scale).astype(np.int8))
-    numbers, step, zero = (f"{rows}/{name}" for name in ("numbers", "step", "zero"))
-    draft.nodes.append(Node.new("DynamicQuantizeLinear", (rows,), (numbers, step, zero)))
-    sums = draft.add("Cast", draft.add("MatMulInteger", numbers, kernel, zero), to=1)
-    unit = draft.add("Mul", step, draft.tensor(scale.astype(np.float32)))
-    made = draft.add("Mul", sums, unit)
+    scale = np.abs(weights).max(axis=(1, 2)) / STEPS
+    scale = np.maximum(scale, np.finfo(np.float32).tiny).astype(np.float32)
+    kernel = np.rint(weights / scale[:, None, None]).astype(np.int8)
+    numbers, step, zero = (f"{draft.name}/{name}" for name in ("numbers", "step", "zero"))
+    draft.nodes.append(Node.new("DynamicQuantizeLinear", node.inputs[:1], (numbers, step, zero)))
+    sums = draft.add("Cast", _product(node, draft, (numbers, zero), kernel), to=1)
+    made = draft.add("Mul", sums, draft.add("Mul", step, draft.tensor(scale)))
     if bias := draft.bias(1):
         made = draft.add("Add", made, *bias)
     draft.add("Transpose", made, perm=(0, 2, 1))
     draft.finish()
     return True
+
+
+def _integer(node: Node, draft: _Draft) -> bool:
+    """What has 8 bits already: unsigned weights become signed ones, and their zero moves along."""
+    weights = draft.eight_bits(1)
+    if weights is None or weights.ndim != 3 or not _dense(node) or len(node.inputs) != 4:
+        return False
+    zeros = draft.eight_bits(3)
+    if zeros is None or zeros.size != 1:
+        return False
+    shift = 128 if weights.dtype == np.uint8 else 0
+    kernel = (weights.astype(np.int16) - shift).astype(np.int8)
+    zero = (zeros.reshape(()).astype(np.int16) - shift).astype(np.int8)
+    sound = (node.inputs[0], node.inputs[2])
+    draft.add("Transpose", _product(node, draft, sound, kernel, draft.tensor(zero)), perm=(0, 2, 1))
+    draft.finish()
+    return True
+
+
+def _product(
+    node: Node, draft: _Draft, sound: tuple[str, str], kernel: NDArray[np.int8], *zero: str
+) -> str:
+    """Sums, shape (n, places, outer), of what a convolution hears, numbers of 8 bits and their
+    zero, and of a kernel, shape (outer, inner, length), with its own zero if that is not 0."""
+    outer, inner, length = kernel.shape
+    before, behind = node.attributes.get("pads", (0, 0))
+    (apart,) = node.attributes.get("dilations", (1,))
+    numbers, silence = sound
+    rows = draft.add("Transpose", numbers, perm=(0, 2, 1))
+    if before or behind:
+        rows = draft.add("Pad", rows, draft.integers(0, before, 0, 0, behind, 0), silence)
+    axis = draft.integers(1)
+    taps: list[str] = []
+    for tap in range(length if length > 1 else 0):
+        left = (length - 1 - tap) * apart
+        end = draft.integers(-left if left else np.iinfo(np.int64).max)
+        taps.append(draft.add("Slice", rows, draft.integers(tap * apart), end, axis))
+    wide = draft.add("Concat", *taps, axis=2) if length > 1 else rows
+    matrix = draft.tensor(kernel.transpose(2, 1, 0).reshape(length * inner, outer))
+    return draft.add("MatMulInteger", wide, matrix, silence, *zero)
+
+
+def _dense(node: Node) -> bool:
+    """Whether a convolution hears at every place."""
+    return tuple(node.attributes.get("strides", (1,))) == (1,)

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from myna import protobuf
-from myna.onnx_messages import FLOAT, Attribute, attribute, float_value, tensor
+from myna.onnx_messages import FLOAT, INT8, UINT8, Attribute, attribute, float_value, tensor
 
 _GRAPH = 7
 """ModelProto"""
@@ -100,6 +100,17 @@ class Tensor:
             raise UnfitError("it has weights that are not float32")
         return np.frombuffer(raw, "<f4").reshape(self.shape)
 
+    @property
+    def eight_bits(self) -> NDArray[np.uint8 | np.int8]:
+        """What is in it. Raises UnfitError where those are not numbers of 8 bits."""
+        found = dict(protobuf.fields(self.rest))
+        if found.get(2) not in (UINT8, INT8):
+            raise UnfitError("it has weights that are not of 8 bits")
+        kind = np.uint8 if found[2] == UINT8 else np.int8
+        if isinstance(raw := found.get(9), memoryview):
+            return np.frombuffer(raw, kind).reshape(self.shape)
+        return np.array(protobuf.integers(found.get(5, memoryview(b""))), kind).reshape(self.shape)
+
     def written(self) -> bytes:
         """TensorProto."""
         return b"".join(protobuf.integer(1, size) for size in self.shape) + self.rest
@@ -183,15 +194,17 @@ class Network:
 
     def written(self) -> bytes:
         """ModelProto: the file's bytes."""
-        graph = (
-            protobuf.each(_NODE, (node.written() for node in self.nodes))
-            + protobuf.text(_NAME, "part")
-            + protobuf.each(_INITIALIZER, (tensor.written() for tensor in self.tensors.values()))
-            + protobuf.each(_INPUT, self.inputs.values())
+        fields = (
+            protobuf.each(_NODE, (node.written() for node in self.nodes)),
+            protobuf.text(_NAME, "part"),
+            protobuf.each(_INITIALIZER, (tensor.written() for tensor in self.tensors.values())),
+            protobuf.each(_INPUT, self.inputs.values()),
             # Their types are for onnxruntime to work out.
-            + protobuf.each(_OUTPUT, (protobuf.text(1, name) for name in self.outputs))
+            protobuf.each(_OUTPUT, (protobuf.text(1, name) for name in self.outputs)),
         )
-        return self.about + protobuf.data(_GRAPH, graph)
+        return b"".join(
+            (self.about, protobuf.opening(_GRAPH, sum(len(field) for field in fields)), *fields)
+        )
 
 
 def _network(file: bytes) -> Network:
@@ -256,7 +269,7 @@ def _attribute(message: memoryview) -> dict[str, Sequence[int]]:
 
 def _tensor(message: memoryview) -> tuple[str, Tensor]:
     shape: list[int] = []
-    rest: list[bytes] = []
+    rest: list[bytes | memoryview] = []
     name = ""
     for number, value in protobuf.fields(message):
         if number == 1:
@@ -264,7 +277,7 @@ def _tensor(message: memoryview) -> tuple[str, Tensor]:
         elif number == 13:
             raise UnfitError("it has tensors in other files")
         else:
-            rest.append(protobuf.field(number, value))
+            rest += protobuf.parts(number, value)
             name = _text(value) if number == 8 else name
     return name, Tensor(tuple(shape), b"".join(rest))
 

@@ -10,9 +10,11 @@ import numpy as np
 import onnxruntime
 import pytest
 
-from myna.conversion.graph import Graph
-from myna.engines.convolutions import PHASES, in_eight_bits, in_phases
-from myna.engines.onnx_graph import Network, UnfitError
+from myna import protobuf
+from myna.conversion.graph import IR_VERSION, OPSET, Graph
+from myna.engines.convolutions import PHASES, STEPS, in_eight_bits, in_phases, in_rows
+from myna.engines.onnx_graph import Network, Node, Tensor, UnfitError
+from myna.onnx_messages import float_value
 
 RANDOM = np.random.default_rng(11)
 SOUND = RANDOM.normal(size=(1, 6, 23)).astype(np.float32)
@@ -168,3 +170,81 @@ def test_weights_that_are_no_floats_are_unfit(
     whole = np.ones((6, 6, 3), np.int64)
     with pytest.raises(UnfitError, match="not float32"):
         change(one(operator, whole, **over(3, pads=(1, 1))))
+
+
+SIGNED = RANDOM.integers(-STEPS, STEPS + 1, size=(5, 6, 3)).astype(np.int8)
+"""Weights that no processor's sums overflow with."""
+UNSIGNED = (SIGNED.astype(np.int16) + 128).astype(np.uint8)
+
+
+def quantised(kernel: np.ndarray, *zero: np.ndarray, **attributes: Any) -> Network:
+    """A convolution of 8-bit numbers, which the sound is turned into."""
+    names = ["zero"] if zero else []
+    held = dict(zip(["kernel", *names], [kernel, *zero], strict=True))
+    return Network(
+        nodes=(
+            Node.new("DynamicQuantizeLinear", ["sound"], ["numbers", "step", "silence"]),
+            Node.new(
+                "ConvInteger", ["numbers", "kernel", "silence", *names], ["made"], **attributes
+            ),
+        ),
+        tensors={name: Tensor.new(name, numbers) for name, numbers in held.items()},
+        inputs={"sound": float_value("sound", (1, 6, "length"))},
+        outputs=("made",),
+        about=protobuf.integer(1, IR_VERSION) + protobuf.data(8, protobuf.integer(2, OPSET)),
+    )
+
+
+@pytest.mark.parametrize(
+    ("kernel", "zero"),
+    [
+        pytest.param(SIGNED, np.array(3, np.int8), id="signed"),
+        pytest.param(UNSIGNED, np.array(130, np.uint8), id="unsigned"),
+        pytest.param(UNSIGNED, np.array([126], np.uint8), id="a zero in a list"),
+    ],
+)
+@pytest.mark.parametrize(
+    ("length", "about"),
+    [
+        (1, over(1, pads=(0, 0))),
+        (3, over(3, pads=(1, 1))),
+        (3, over(3, pads=(4, 0), apart=2)),
+        (2, {"kernel_shape": [2]}),
+    ],
+)
+def test_in_rows_every_number_is_the_same(
+    kernel: np.ndarray, zero: np.ndarray, length: int, about: dict[str, Any]
+) -> None:
+    before = quantised(kernel[..., :length], zero, **about)
+    after = in_rows(before)
+    assert "ConvInteger" not in operators(after)
+    made, was = run(after, SOUND + 0.5), run(before, SOUND + 0.5)
+    assert made.dtype == was.dtype
+    assert np.array_equal(made, was)
+
+
+@pytest.mark.parametrize(
+    "network",
+    [
+        pytest.param(
+            quantised(UNSIGNED, np.array(130, np.uint8), **over(3, pads=(1, 1), stride=2)),
+            id="some places only",
+        ),
+        pytest.param(
+            quantised(UNSIGNED[:4, :3], np.array(130, np.uint8), group=2, **over(3, pads=(1, 1))),
+            id="channels in groups",
+        ),
+        pytest.param(quantised(SIGNED, **over(3, pads=(1, 1))), id="no zero"),
+        pytest.param(
+            quantised(UNSIGNED, np.full(5, 130, np.uint8), **over(3, pads=(1, 1))),
+            id="a zero for each channel",
+        ),
+        pytest.param(
+            quantised(UNSIGNED[..., None], np.array(130, np.uint8), kernel_shape=[3, 1]),
+            id="pictures",
+        ),
+        pytest.param(one("Conv", weights(4, 6, 3), **over(3, pads=(1, 1))), id="floats"),
+    ],
+)
+def test_what_does_not_fit_rows_stays(network: Network) -> None:
+    assert in_rows(network) == network

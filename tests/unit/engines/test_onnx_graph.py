@@ -6,8 +6,10 @@ import numpy as np
 import onnxruntime
 import pytest
 
+from myna import protobuf
 from myna.conversion.graph import Graph
-from myna.engines.onnx_graph import Network, UnfitError
+from myna.engines.onnx_graph import Network, Tensor, UnfitError
+from myna.onnx_messages import UINT8
 
 RANDOM = np.random.default_rng(7)
 
@@ -87,3 +89,12 @@ def test_what_looks_at_places_does_not_become_planar() -> None:
 def test_what_is_no_network_is_unfit(file: bytes) -> None:
     with pytest.raises(UnfitError, match="not to be read"):
         Network.read(file)
+
+
+def test_eight_bits_are_read_however_they_are_written() -> None:
+    raw = Tensor.new("raw", np.array([[1, -2], [3, 127]], np.int8))
+    assert raw.eight_bits.tolist() == [[1, -2], [3, 127]]
+    listed = protobuf.integer(2, UINT8) + protobuf.data(5, bytes([7, 0xC8, 0x01]))
+    assert Tensor((2,), listed).eight_bits.tolist() == [7, 200]
+    with pytest.raises(UnfitError, match="not of 8 bits"):
+        _ = Tensor.new("floats", weights(2)).eight_bits

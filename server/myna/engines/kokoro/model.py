@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from myna.engines.devices import Device
+from myna.engines.kokoro.network import lean
 from myna.engines.kokoro.phonemes import ESPEAK_VOICES, phonemes_of
 from myna.engines.kokoro.voices import Style
 from myna.engines.sessions import onnx_session
@@ -47,7 +48,10 @@ def load_model(folder: Path, device: Device, threads: int) -> KokoroModel:
         listed = ", ".join(file.name for file in files) or "none"
         raise EngineFailure(f"{folder} should hold one Kokoro network (.onnx); found {listed}")
     try:
-        session = onnx_session(files[0], device, threads, also=_DURATIONS)
+        file = files[0].read_bytes()
+        network = lean(file) if device == "cpu" else file
+        del file  # as large as the network
+        session = onnx_session(network, device, threads, also=_DURATIONS)
         # It also tells phonemizer where the espeak-ng is that kokoro-onnx came with.
         return KokoroModel(session, Tokenizer().vocab)
     except EngineFailure:
