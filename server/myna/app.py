@@ -37,6 +37,7 @@ from myna.api.spool import Spool
 from myna.auth import Keyring
 from myna.errors import BadRequest, MethodNotAllowed, MynaError, NotFound
 from myna.gate import Gate
+from myna.joints import Joints
 from myna.lifecycle import living
 from myna.loading import Loader
 from myna.plan import ModelPlan
@@ -135,6 +136,8 @@ def create_app(
     app.add_middleware(Drainable, drain=drain or Drain(), limit_bytes=settings.max_upload_bytes)
     app.add_middleware(allowing_origins, origins=settings.cors_origins)
     app.add_middleware(Access, telemetry=told)
+    if not settings.strict:
+        app.add_middleware(Joints)
     return app
 
 
