@@ -318,11 +318,12 @@ def test_an_answer_that_had_begun_is_broken_off_and_the_next_request_waits_for_a
     cluster, monologue
 ):
     serving(cluster)
+    doomed = replicas(cluster)
     body = cluster.form(monologue, {"stream": "true"})
     path = "/v1/audio/transcriptions"
     with cluster.asking("POST", path, body, cluster.form_headers) as response:
         assert response.readline().startswith(b"data: ")
-        for pid in replicas(cluster):
+        for pid in doomed:
             os.kill(pid, signal.SIGKILL)
         with pytest.raises(http.client.IncompleteRead):
             response.read()
