@@ -112,9 +112,10 @@ def begun(server, response):
 @linux_only  # [43]
 def test_a_decoder_that_dies_in_a_stream_becomes_an_error_event(fake_server, monologue):
     """One that had come to its end when it was killed shows nothing: then another."""
-    sent = b"[DONE]"
-    while b"[DONE]" in sent:
+    for _ in range(5):
         sent = without_its_decoder(fake_server, monologue)
+        if b"[DONE]" not in sent:
+            break
     events = [line for line in sent.split(b"\n\n") if line]
     assert all(event.startswith(b"data: {") for event in events)
     assert events[-1].startswith(b'data: {"error":{"message":"')
