@@ -273,6 +273,10 @@ def test_a_replica_that_dies_under_load_costs_no_request_and_none_is_answered_tw
 def with_one_killed(cluster, monologue):
     serving(cluster)
     gateway = {"replica": "gateway", "route": "transcriptions"}
+    cluster.eventually(
+        lambda: not sample(cluster, "myna_requests_in_progress", **gateway),
+        "what others have asked for is counted",
+    )
     before = sample(cluster, "myna_requests_total", **gateway)
     texts = [f"This is request number {number}." for number in range(24)]
 
