@@ -13,9 +13,11 @@ if TYPE_CHECKING:
 MOST_MESSAGE_BYTES = 16 * 1024 * 1024
 """15 MiB of base64, as hosted, and the JSON around it; a larger message closes with code 1009."""
 _LINGER_S = 1.0
-"""How long a client that broke the protocol has to read so."""
+"""How long a client that broke the protocol has to read so, from the last that it has written."""
 _LEAVE_S = 5.0
 """How long a client has to read what is left for it."""
+_WRITE_S = 30.0
+"""How long one that broke the protocol may go on writing."""
 
 
 class Socket(WebSocketsSansIOProtocol):
@@ -28,7 +30,9 @@ class Socket(WebSocketsSansIOProtocol):
 
     def data_received(self, data: bytes) -> None:
         """Bytes from the client."""
-        if not self._broken:
+        if self._broken:
+            self._linger()
+        else:
             super().data_received(data)
 
     def send_receive_event_to_app(self) -> None:
@@ -46,9 +50,10 @@ class Socket(WebSocketsSansIOProtocol):
 
     def handle_parser_exception(self) -> None:
         """The client broke the protocol. It is told why, and what it goes on to write is dropped
-        for a moment: closing at once would reset the connection before it has read that."""
+        until it is silent: closing before would reset the connection, and it might never read
+        that."""
         self._broken = True
-        self.close_timer = self.loop.call_later(_LINGER_S, self.transport.close)
+        self._linger()
         closing = self.conn.close_sent
         code = closing.code if closing is not None else 1002
         self.queue.put_nowait({"type": "websocket.disconnect", "code": code})
@@ -58,6 +63,11 @@ class Socket(WebSocketsSansIOProtocol):
         if self.read_paused:
             self.read_paused = False
             self.transport.resume_reading()
+
+    def _linger(self) -> None:
+        if self.close_timer is not None:
+            self.close_timer.cancel()
+        self.close_timer = self.loop.call_later(_LINGER_S, self.transport.close)
 
     async def send(self, message: ASGISendEvent) -> None:
         """Send an event of the app's; a refusal completes the handshake as well."""
@@ -69,7 +79,8 @@ class Socket(WebSocketsSansIOProtocol):
         """The app is done with the connection."""
         super().on_task_complete(task)
         if not self.disconnected:
-            self._deadline = self.loop.call_later(_LEAVE_S, self.transport.abort)
+            leave_s = _WRITE_S if self._broken else _LEAVE_S
+            self._deadline = self.loop.call_later(leave_s, self.transport.abort)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """The connection is gone."""

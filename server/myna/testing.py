@@ -22,6 +22,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Generator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypedDict, Unpack, cast
@@ -151,7 +152,9 @@ class ServerProcess:
             if listening is None:
                 return False
             self.port = int(listening[1])
-        return self.ask("GET", "/ready")[0] == 200
+        with suppress(OSError):  # too busy to answer, or ended; the log says which
+            return self.ask("GET", "/ready")[0] == 200
+        return False
 
 
 class Myna:

@@ -181,11 +181,13 @@ class Server:
     def eventually(self, happened, what, limit_s=240):
         """Wait until `happened()` is true, and return that."""
         deadline = time.monotonic() + limit_s
-        while not (found := happened()):
-            assert self.process.poll() is None, f"the server ended before {what}:\n{self.log}"
+        while True:
+            ended = self.process.poll() is not None  # before a last look: it may end behind it
+            if found := happened():
+                return found
+            assert not ended, f"the server ended before {what}:\n{self.log}"
             assert time.monotonic() < deadline, f"not in {limit_s} s: {what}\n{self.log[-4000:]}"
             time.sleep(0.05)
-        return found
 
     def cancellations(self, route):
         """How many requests have ended because their client left: none that came to its end."""

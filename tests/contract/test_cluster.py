@@ -14,7 +14,6 @@ import re
 import select
 import signal
 import socket
-import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, suppress
 from pathlib import Path
@@ -73,7 +72,10 @@ def replicas(cluster, name="SpeechToText"):
 
 def sample(cluster, metric, **labels):
     """The sum of the samples of a metric whose labels match."""
-    page = cluster.get("/metrics").text
+    return summed(cluster.get("/metrics").text, metric, **labels)
+
+
+def summed(page, metric, **labels):
     total = 0.0
     for line in re.findall(rf"^{metric}\{{.*", page, re.MULTILINE):
         own = dict(re.findall(r'(\w+)="([^"]*)"', line))
@@ -83,14 +85,23 @@ def sample(cluster, metric, **labels):
 
 
 def serving(cluster, count=2):
-    """Wait until so many replicas transcribe."""
-    cluster.eventually(
-        lambda: (
-            len(set(re.findall(r'replica="(SpeechToText#\w+)"', cluster.get("/metrics").text)))
-            == count
-        ),
-        f"{count} replicas are there",
+    """Wait until so many replicas transcribe, and return the page on which they all tell of
+    themselves: one that is slow to do so may be missing on another."""
+
+    def page():
+        text = cluster.get("/metrics").text
+        told = set(re.findall(r'replica="(SpeechToText#\w+)"', text))
+        return text if len(told) == count else None
+
+    return cluster.eventually(page, f"{count} replicas are there")
+
+
+def ready(cluster):
+    """Wait until every deployment says that it is there, in the time that a replica has to."""
+    reply = cluster.eventually(
+        lambda: found if (found := cluster.get("/ready")).status == 200 else None, "it is ready"
     )
+    return reply.json()
 
 
 def test_openais_sdk_speaks_and_transcribes_with_real_models(cluster):
@@ -116,7 +127,7 @@ def test_a_request_is_called_the_same_by_the_gateway_and_by_its_replica(cluster)
 
 
 def test_models_and_voices_are_those_of_one_server(cluster, fake_server):
-    assert cluster.get("/ready").json()["status"] == "ready"
+    assert ready(cluster)["status"] == "ready"
     listed = {model["id"] for model in cluster.get("/v1/models").json()["data"]}
     assert {"whisper-1", "whisper-tiny.en", "tts-1", "piper-en_US-joe-medium", "fake"} <= listed
     cluster.get("/v1/audio/voices").json()
@@ -133,7 +144,7 @@ def test_what_a_client_did_wrong_is_told_as_by_one_server(cluster):
 def test_a_live_session_goes_through_to_a_replica_and_back(cluster):
     pcm = cluster.speak(input=TEXT, model="fake", response_format="pcm").body
     address = f"ws://127.0.0.1:{cluster.port}/v1/realtime?intent=transcription"
-    with connect(address) as socket:
+    with connect(address, open_timeout=PATIENCE_S, ping_timeout=PATIENCE_S) as socket:
 
         def until(kind):
             while (event := json.loads(socket.recv(timeout=PATIENCE_S)))["type"] != kind:
@@ -157,7 +168,7 @@ def test_a_live_session_goes_through_to_a_replica_and_back(cluster):
 
 
 def test_a_client_that_leaves_frees_its_place_in_the_replica(cluster, monologue):
-    before = sample(cluster, "myna_cancellations_total", replica="SpeechToText")
+    before = summed(serving(cluster), "myna_cancellations_total", replica="SpeechToText")
     body = cluster.form(monologue, {"stream": "true"})
     path = "/v1/audio/transcriptions"
     with cluster.asking("POST", path, body, cluster.form_headers) as response:
@@ -186,17 +197,33 @@ def test_what_neither_a_replica_nor_the_queue_has_room_for_is_sent_away(cluster)
     # Ray counts what waits from the first request on that it has found a replica for, and in a rush
     # it may let one or two more wait.
     assert cluster.speak(model="piper-en_US-joe-medium").status == 200
+    full = {"replica": "TextToSpeech#", "task": "speech"}
     with ExitStack() as stack:
-        clients, refused = [], []
-        while len(refused) < 3:
-            assert len(clients) < 6 * PLACES, "nobody is sent away"
+        clients = []
+
+        def one_more():
             address = ("127.0.0.1", cluster.port)
             client = stack.enter_context(socket.create_connection(address, timeout=PATIENCE_S))
             client.sendall(head.encode() + body)
             clients.append(client)
-            time.sleep(0.05)
-            refused = [one for one in clients if begun(one).startswith(b"HTTP/1.1 503")]
+
+        def sent_away():
+            return [one for one in clients if begun(one).startswith(b"HTTP/1.1 503")]
+
+        for number in range(1, PLACES + 1):
+            one_more()
+            cluster.eventually(
+                lambda number=number: sample(cluster, "myna_admitted_requests", **full) == number,
+                "the replica works on it",
+            )
+        while len(clients) < 3 * PLACES and len(sent_away()) < 3:
+            one_more()
+            cluster.eventually(
+                lambda: taken(cluster, sent_away) >= len(clients), "the gateway has read it"
+            )
+        cluster.eventually(lambda: len(sent_away()) >= 3, "somebody is sent away")
         assert len(clients) >= 2 * PLACES, "sent away too early"
+        refused = sent_away()
         for client in refused:
             answer = http.client.HTTPResponse(client)
             answer.begin()
@@ -208,18 +235,23 @@ def test_what_neither_a_replica_nor_the_queue_has_room_for_is_sent_away(cluster)
                 "server_is_overloaded",
             )
         # Who runs it, and what restarts it, sees it all the same.
-        full = {"replica": "TextToSpeech#", "task": "speech"}
         cluster.eventually(
             lambda: sample(cluster, "myna_admitted_requests", **full) == PLACES,
             "a replica that is full tells of itself",
         )
-        assert cluster.get("/ready").json()["status"] == "ready"
+        assert ready(cluster)["status"] == "ready"
         gateway = {"replica": "gateway", "reason": "overload"}
         assert sample(cluster, "myna_rejections_total", **gateway) >= len(refused)
     cluster.eventually(
         lambda: not sample(cluster, "myna_admitted_requests", task="speech"),
         "those who have left free their places",
     )
+
+
+def taken(cluster, sent_away):
+    """How many clients who speak the gateway serves, and how many it has sent away."""
+    gateway = {"replica": "gateway", "route": "speech"}
+    return sample(cluster, "myna_requests_in_progress", **gateway) + len(sent_away())
 
 
 def begun(client):
@@ -241,6 +273,10 @@ def test_a_replica_that_dies_under_load_costs_no_request_and_none_is_answered_tw
 def with_one_killed(cluster, monologue):
     serving(cluster)
     gateway = {"replica": "gateway", "route": "transcriptions"}
+    cluster.eventually(
+        lambda: not sample(cluster, "myna_requests_in_progress", **gateway),
+        "what others have asked for is counted",
+    )
     before = sample(cluster, "myna_requests_total", **gateway)
     texts = [f"This is request number {number}." for number in range(24)]
 
@@ -286,11 +322,12 @@ def test_an_answer_that_had_begun_is_broken_off_and_the_next_request_waits_for_a
     cluster, monologue
 ):
     serving(cluster)
+    doomed = replicas(cluster)
     body = cluster.form(monologue, {"stream": "true"})
     path = "/v1/audio/transcriptions"
     with cluster.asking("POST", path, body, cluster.form_headers) as response:
         assert response.readline().startswith(b"data: ")
-        for pid in replicas(cluster):
+        for pid in doomed:
             os.kill(pid, signal.SIGKILL)
         with pytest.raises(http.client.IncompleteRead):
             response.read()

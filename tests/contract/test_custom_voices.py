@@ -158,7 +158,7 @@ def test_a_name_that_is_none_is_refused_everywhere(client, server, consent, phra
     voice = cloned(client, consent, phrase)
     for place in (f"{VOICES}/{voice.id}", f"{CONSENTS}/{consent.id}"):
         server.post_json(place, {"name": name}).refused(param="name")
-    with httpx.Client(base_url=server.url) as http:
+    with httpx.Client(base_url=server.url, timeout=240) as http:
         files = {"recording": ("a.wav", phrase, "audio/wav")}
         data = {"name": name, "language": "en"} if name is not None else {"language": "en"}
         answer = http.post(CONSENTS, data=data, files=files)

@@ -9,6 +9,7 @@ import socket
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -64,11 +65,19 @@ def test_health_answers_in_the_middle_of_a_long_transcription(server, lecture):
 def test_a_decoder_that_is_killed_costs_its_request_a_400_and_nothing_else(
     fake_server, monologue, phrase, background
 ):
-    reply = background(fake_server.transcribe, monologue)
-    children = fake_server.eventually(lambda: fake_server.decoders()[1], "a file is decoded")
-    for pid in children:
-        os.kill(pid, signal.SIGKILL)
-    reply.result(240).refused(param="file")
+    """One that had just come to its end when it was killed shows nothing: then another."""
+    for _ in range(5):
+        asked = background(fake_server.transcribe, monologue)
+        fake_server.eventually(
+            lambda asked=asked: fake_server.decoders()[1] or asked.done(), "a file is decoded"
+        )
+        for pid in fake_server.decoders()[1]:
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        reply = asked.result(240)
+        if reply.status != 200:
+            break
+    reply.refused(param="file")
     assert fake_server.transcribe(phrase).json()["text"] == PHRASE
 
 
@@ -136,7 +145,7 @@ def test_many_at_once_each_get_their_own_answer(fake_server, background):
 
 
 def test_a_connection_can_be_used_again(fake_server, phrase):
-    connection = http.client.HTTPConnection("127.0.0.1", fake_server.port)
+    connection = http.client.HTTPConnection("127.0.0.1", fake_server.port, timeout=240)
     for body in (fake_server.form(phrase), fake_server.form(b"no audio"), fake_server.form(phrase)):
         connection.request("POST", PATH, body, fake_server.form_headers)
         response = connection.getresponse()

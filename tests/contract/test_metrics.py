@@ -82,7 +82,8 @@ def test_speech_leaves_its_own(fake_server):
 
 def live(server, pcm):
     """A session in which 24 kHz audio is written down."""
-    with connect(f"ws://127.0.0.1:{server.port}/v1/realtime", open_timeout=240) as socket:
+    address = f"ws://127.0.0.1:{server.port}/v1/realtime"
+    with connect(address, open_timeout=240, ping_timeout=240) as socket:
         assert server.commit_live(socket, pcm)["type"].endswith(".completed")
 
 
@@ -180,7 +181,7 @@ def test_a_client_that_leaves_is_a_cancellation(fake_server, monologue):
 def test_every_answer_says_where_its_time_went(fake_server, phrase):
     heard = timing(fake_server.transcribe(phrase))
     assert list(heard) == ["decode", "queue", "encode", "generate", "encode-out", "total"]
-    assert int(heard["total"]) <= 60_000
+    assert heard["total"] == max(heard.values())
     spoken = timing(fake_server.speak())
     assert list(spoken) == ["queue", "synthesise", "encode-out", "total"]
     speakers = timing(fake_server.transcribe(phrase, {"response_format": "diarized_json"}))
@@ -240,7 +241,7 @@ def test_so_do_handshakes(fake_server, path, status):
 def connect_anyway(address):
     """The answer to a handshake, whatever it is."""
     try:
-        with connect(address, open_timeout=240) as socket:
+        with connect(address, open_timeout=240, ping_timeout=240) as socket:
             yield socket.response
     except InvalidStatus as refused:
         yield refused.response
@@ -277,7 +278,8 @@ def test_with_keys_set_metrics_need_one_and_count_by_its_name(keyed_server):
 
 def test_the_log_for_machines_has_one_object_a_request_with_its_id(told_server, phrase):
     reply = told_server.transcribe(phrase)
-    told_server.eventually(lambda: reply.headers["x-request-id"] in told_server.log, "its line")
+    whole = re.compile(rf"{reply.headers['x-request-id']}.*\n")
+    told_server.eventually(lambda: whole.search(told_server.log), "its line")
     lines = [json.loads(line) for line in told_server.log.splitlines()]
     (line,) = [one for one in lines if one.get("request_id") == reply.headers["x-request-id"]]
     assert (line["method"], line["path"], line["status"]) == ("POST", PATH, 200)

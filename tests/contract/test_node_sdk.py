@@ -204,7 +204,7 @@ def secure_port(fake_server, certificate):
 
     thread = threading.Thread(target=lambda: asyncio.run(serve()))
     thread.start()
-    yield ports.get(timeout=60)
+    yield ports.get(timeout=240)
     over.set()
     thread.join()
 
@@ -223,7 +223,7 @@ def test_its_realtime_client_understands_a_turn(
         capture_output=True,
         text=True,
         check=False,
-        timeout=120,
+        timeout=240,
     )
     assert run.returncode == 0, run.stderr
     said = json.loads(run.stdout)

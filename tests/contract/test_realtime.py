@@ -84,6 +84,11 @@ def welcome(server):
         return peer.next()["type"] == "session.created"
 
 
+def deserted(server):
+    """Whether the server knows that all sessions have been left."""
+    return 'myna_requests_in_progress{route="realtime"} 0.0' in server.get("/metrics").text
+
+
 def types(events):
     return [event["type"] for event in events]
 
@@ -106,6 +111,7 @@ COMMITTED = [
 
 
 def test_the_first_message_is_the_session(fake_server):  # [107]
+    before = int(time.time())
     with client(fake_server) as peer:
         assert peer.socket.response.headers["x-request-id"].startswith("req_")
         event = peer.next()
@@ -114,7 +120,7 @@ def test_the_first_message_is_the_session(fake_server):  # [107]
     assert session["type"] == "transcription"
     assert session["object"] == "realtime.transcription_session"
     assert session["id"].startswith("sess_")
-    assert session["expires_at"] == pytest.approx(time.time() + 3600, abs=600)
+    assert before + 3600 <= session["expires_at"] <= time.time() + 3600
 
 
 PLACES = [
@@ -217,7 +223,8 @@ def test_deltas_come_while_somebody_is_speaking(fake_server):
         # The speaker goes on until the first words are there, however long the server takes.
         for at in range(0, 60 * RATE_HZ * 2, 9600):
             peer.append((pcm + pcm)[at % len(pcm) :][:9600], block=9600)
-            if peer.has_come(f"{ITEM}.delta", within_s=0.1):
+            patience_s = 0.1 if at < 10 * RATE_HZ * 2 else 2
+            if peer.has_come(f"{ITEM}.delta", within_s=patience_s):
                 break
         peer.append(quiet(1))
         peer.until(".completed")
@@ -365,7 +372,9 @@ def test_the_official_sdk_streams_and_understands_every_event(fake_server, phras
     async def talk():
         sdk = openai.AsyncOpenAI(base_url=f"{fake_server.url}/v1", api_key="local")
         events = []
-        async with sdk.realtime.connect(extra_query={"intent": "transcription"}) as connection:
+        async with sdk.realtime.connect(
+            extra_query={"intent": "transcription"}, websocket_connection_options=PATIENT
+        ) as connection:
             await connection.session.update(
                 session={
                     "type": "transcription",
@@ -421,6 +430,7 @@ def test_the_sdk_gets_a_client_secret_that_opens_a_session_and_nothing_else(
     keyed_server, phrase_pcm
 ):
     sdk = openai.OpenAI(base_url=f"{keyed_server.url}/v1", api_key=KEY)
+    before = int(time.time())
     made = sdk.realtime.client_secrets.create(
         expires_after={"anchor": "created_at", "seconds": 1200},
         session={
@@ -429,7 +439,7 @@ def test_the_sdk_gets_a_client_secret_that_opens_a_session_and_nothing_else(
         },
     )
     assert made.value.startswith("ek_")
-    assert made.expires_at == pytest.approx(time.time() + 1200, abs=300)
+    assert before + 1200 <= made.expires_at <= time.time() + 1200
     assert made.session.type == "transcription"
     for options in (
         {"additional_headers": {"Authorization": f"Bearer {made.value}"}},
@@ -446,11 +456,12 @@ def test_the_sdk_gets_a_client_secret_that_opens_a_session_and_nothing_else(
 
 def test_the_older_way_to_a_client_secret_is_there_too(keyed_server):
     sdk = openai.OpenAI(base_url=f"{keyed_server.url}/v1", api_key=KEY)
+    before = int(time.time())
     made = sdk.beta.realtime.transcription_sessions.create(
         input_audio_format="g711_alaw", turn_detection={"type": "server_vad", "threshold": 0.6}
     )
     assert made.input_audio_format == "g711_alaw"
-    assert made.client_secret.expires_at == pytest.approx(time.time() + 60, abs=30)
+    assert before + 60 <= made.client_secret.expires_at <= time.time() + 60
     headers = {"Authorization": f"Bearer {made.client_secret.value}"}
     with client(keyed_server, additional_headers=headers) as peer:
         event = peer.next()
@@ -551,6 +562,7 @@ def test_there_is_room_for_so_many_sessions_and_again_when_one_ends(crowded_serv
         first.socket.close()
 
         crowded_server.eventually(lambda: welcome(crowded_server), "there is room again")
+    crowded_server.eventually(lambda: deserted(crowded_server), "all have left")
 
 
 def test_a_session_ends_when_its_time_is_up(launch):
@@ -569,6 +581,7 @@ def test_pages_of_other_origins_stay_outside(crowded_server):
     own = f"http://127.0.0.1:{crowded_server.port}"
     with client(crowded_server, origin=own) as peer:
         peer.next()
+    crowded_server.eventually(lambda: deserted(crowded_server), "both have left")
     response, error = refusal(crowded_server, origin="https://evil.example")
     assert response.status_code == 401
     assert "cors_origins" in error["message"]

@@ -107,15 +107,19 @@ def test_a_session_loads_its_model_and_keeps_it_until_it_ends(lazy_server, fake_
     said = fake_server.speak(input=PHRASE, response_format="pcm").body
     lazy_server.send("DELETE", "/v1/models/fake", None, bearer(ADMIN))
     address = f"ws://127.0.0.1:{lazy_server.port}/v1/realtime?intent=transcription"
-    with connect(address, additional_headers=bearer(USER), open_timeout=240) as socket:
+    patient = {"open_timeout": 240, "ping_timeout": 240}
+    with connect(address, additional_headers=bearer(USER), **patient) as socket:
         assert states(lazy_server)["transcription"] == "loaded"
         error = lazy_server.send("DELETE", "/v1/models/fake", None, bearer(ADMIN)).refused(409)
         assert "in use" in error["message"]
         assert heard(socket, said) == PHRASE
     lazy_server.eventually(lambda: requests_of(lazy_server) == 0, "the session ends")
     assert lazy_server.send("DELETE", "/v1/models/fake", None, bearer(ADMIN)).status == 200
+    counted = 'myna_key_requests_total{key="user",route="realtime"} 1.0'
+    lazy_server.eventually(  # just behind its end
+        lambda: counted in lazy_server.get("/metrics", bearer(USER)).text, "it is counted"
+    )
     text = lazy_server.get("/metrics", bearer(USER)).text
-    assert 'myna_key_requests_total{key="user",route="realtime"} 1.0' in text
     assert re.search(r'myna_key_audio_seconds_total{key="user",route="realtime"} [1-9]', text)
 
 

@@ -96,7 +96,7 @@ def test_speech_cut_in_mid_stream_is_no_whole_file(myna, client):
 
     def listen():
         body = {"model": "tts-1", "voice": "alloy", "input": TEXT}
-        with httpx.stream("POST", f"{myna.url}{SPEECH}", json=body) as answer:
+        with httpx.stream("POST", f"{myna.url}{SPEECH}", json=body, timeout=240) as answer:
             for piece in answer.iter_raw():
                 heard.extend(piece)
 
@@ -124,7 +124,7 @@ def test_a_malformed_event_comes_behind_a_good_one(myna, client):
 def test_a_malformed_transcript_is_no_json(myna, client):
     myna.fail_next(FORMS, malformed=True)
     form = {"files": {"file": speak(client)}, "data": {"model": "whisper-1"}}
-    answer = httpx.post(f"{myna.url}{FORMS}", **form)
+    answer = httpx.post(f"{myna.url}{FORMS}", **form, timeout=240)
     assert answer.status_code == 200
     with pytest.raises(json.JSONDecodeError):
         answer.json()
@@ -140,7 +140,7 @@ def test_a_request_can_bring_its_own_fault(myna, client):
 
 def live(myna, **headers):
     address = f"{myna.base_url.replace('http', 'ws')}/realtime"
-    return connect(address, additional_headers=headers, open_timeout=240)
+    return connect(address, additional_headers=headers, open_timeout=240, ping_timeout=240)
 
 
 def test_handshakes_meet_faults_and_are_noted(myna):
@@ -165,16 +165,28 @@ def test_a_live_session_is_cut_and_the_server_goes_on(myna):
 
 def test_a_client_that_leaves_its_handshake_is_counted_and_is_no_crash(myna):
     """The server's log must hold no traceback, which is seen when it has ended."""
+    gone = re.compile(r'^myna_cancellations_total{route="realtime"} 1\.0$', re.MULTILINE)
+    # On a machine that is busy it may be answered before its client has left: then once more.
+    assert any(gone.search(left_within_two_seconds(myna)) for _ in range(5))
+    assert "crashed" not in myna.log
+
+
+def left_within_two_seconds(myna):
+    """The metrics when a handshake is over whose client does not wait for its answer."""
+
+    def metrics():
+        return httpx.get(f"{myna.url}/metrics", timeout=240).text
+
+    before = len(myna.requests("/realtime"))
     myna.fail_next("/realtime", delay_s=2)
     with socket.create_connection(("127.0.0.1", httpx.URL(myna.url).port)) as client:
         client.sendall(
             b"GET /v1/realtime HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
             b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
         )
-        eventually(lambda: myna.requests("/realtime"))
-    gone = re.compile(r'^myna_cancellations_total{route="realtime"} 1\.0$', re.MULTILINE)
-    eventually(lambda: gone.search(httpx.get(f"{myna.url}/metrics").text))
-    assert "crashed" not in myna.log
+        eventually(lambda: len(myna.requests("/realtime")) > before)
+    eventually(lambda: 'myna_requests_in_progress{route="realtime"} 0.0' in metrics())
+    return metrics()
 
 
 def eventually(happened):
@@ -193,7 +205,7 @@ def test_a_server_without_the_setting_knows_nothing_of_faults(fake_server):
         ("POST", "/faults"),
         ("POST", "/transcripts"),
     ):
-        answer = httpx.request(method, f"{fake_server.url}/v1/testing{path}")
+        answer = httpx.request(method, f"{fake_server.url}/v1/testing{path}", timeout=240)
         assert answer.status_code == 404
 
 
@@ -204,7 +216,8 @@ def test_what_is_no_fault_is_refused_where_it_is_asked_for(myna):
         myna.fail_next(SPEECH, status=200)
     with pytest.raises(ValueError, match="times"):
         myna.fail_next(SPEECH, status=500, times=0)
-    assert httpx.post(f"{myna.base_url}/testing/faults", content=b"{").status_code == 400
+    answer = httpx.post(f"{myna.base_url}/testing/faults", content=b"{", timeout=240)
+    assert answer.status_code == 400
 
 
 def test_transcripts_are_known_by_name_or_bytes_and_need_no_audio(myna, client, tmp_path):

@@ -23,7 +23,7 @@ async def served(tmp_path, **settings):
         ModelPlan(stt=(FAKE,), tts=(FAKE,), threads=2, diarize=FAKE),
     )
     server = uvicorn.Server(
-        uvicorn.Config(app, port=0, log_config=None, timeout_graceful_shutdown=5, ws=Socket)
+        uvicorn.Config(app, port=0, log_config=None, timeout_graceful_shutdown=240, ws=Socket)
     )
     serving = asyncio.create_task(server.serve())
     while not server.started:

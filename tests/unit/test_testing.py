@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import select
+import signal
 from contextlib import suppress
 from pathlib import Path
 
@@ -181,8 +182,26 @@ def test_a_server_that_does_not_end_by_itself_is_ended(tmp_path):
     with pytest.raises(ServerFailed, match="not ready after 0 s"):
         process.wait_until_ready(0.0)
     process.wait_until_ready()
+    process.process.send_signal(signal.SIGSTOP)  # or it might just manage to end by itself
     assert process.stop(0.0) == -9
     assert re.search("listening on", process.log)
+
+
+def test_a_server_that_is_too_busy_to_answer_is_waited_for(tmp_path, monkeypatch):
+    process = ServerProcess(["--stt", "fake", "--tts", "fake"], tmp_path / "log")
+    ask, silences = process.ask, [TimeoutError, ConnectionResetError]
+
+    def asked(*request):
+        if silences:
+            raise silences.pop()
+        return ask(*request)
+
+    monkeypatch.setattr(process, "ask", asked)
+    try:
+        process.wait_until_ready()
+        assert silences == []
+    finally:
+        process.stop(240)
 
 
 def test_the_help_names_what_can_be_set(project):

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import os
 import signal
+import time
 from contextlib import contextmanager, suppress
 from pathlib import Path
+
+PATIENCE_S = 240
 
 
 @contextmanager
@@ -17,12 +20,20 @@ def ended_wholly(process, stop):
         family = descendants(process.pid)
         try:
             stop()
-            left = [pid for pid in family if alive(pid)]
+            left = lasting(family)
         finally:
             for pid in family:
                 with suppress(ProcessLookupError):
                     os.kill(pid, signal.SIGKILL)
     assert left == []
+
+
+def lasting(family):
+    """Those that do not end. The kernel takes its time with those whose parent was killed."""
+    until_s = time.monotonic() + PATIENCE_S
+    while (left := [pid for pid in family if alive(pid)]) and time.monotonic() < until_s:
+        time.sleep(0.05)
+    return left
 
 
 def descendants(root):

@@ -6,7 +6,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import deque
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import AsyncGenerator, Callable, Hashable, Sequence
 from concurrent.futures import Executor, Future
 from dataclasses import dataclass
 from functools import partial
@@ -153,12 +153,15 @@ class Hearing:
         ready, self._held = self._held[:count], self._held[count:]
         return self._attributed(ready) if ready else ()
 
-    async def rest(self) -> tuple[Segment, ...]:
-        """The recording is over: hear what waits, and give all segments that are left."""
+    async def rest(self) -> AsyncGenerator[tuple[Segment, ...]]:
+        """The recording is over: hear what waits, and give the segments that are left as soon as
+        their speakers are known."""
         await self.advance()
         while self._pending:
+            if settled := self.settled(()):
+                yield settled
             await self._follow()
-        return await self._service.call(self._last)
+        yield await self._service.call(self._last)
 
     def leave(self) -> None:
         """Take back what still waits; a window that is being heard ends by itself."""

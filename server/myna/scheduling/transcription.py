@@ -6,11 +6,12 @@ import asyncio
 import os
 import time
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from concurrent.futures import Executor
+from contextlib import aclosing
 from dataclasses import dataclass, replace
 from threading import BoundedSemaphore
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from myna.audio.activity import SpeechProbabilities
 from myna.audio.decode import Decoder, PcmStream
@@ -198,8 +199,9 @@ class Transcription:
                 self._language = self._language or result.language
                 yield self._said(result.segments)
             if self._hearing is not None:
-                rest = await self._in_time(self._hearing.rest())
-                yield Progress(self._kept(rest), self._done_s)
+                async with aclosing(self._hearing.rest()) as rest:
+                    while (settled := await self._in_time(anext(rest, None))) is not None:
+                        yield Progress(self._kept(settled), self._done_s)
         finally:
             await self._leave()
 
@@ -217,7 +219,7 @@ class Transcription:
         await self._fill()
         return await self._pending.popleft() if self._pending else None
 
-    async def _in_time(self, step: Coroutine[Any, Any, T]) -> T:
+    async def _in_time(self, step: Awaitable[T]) -> T:
         limit = asyncio.timeout_at(self._end_s)
         try:
             async with limit:

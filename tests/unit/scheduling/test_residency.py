@@ -7,47 +7,19 @@ from __future__ import annotations
 
 import asyncio
 import random
-import selectors
 from collections import Counter
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
+from simulated_loop import SimulatedLoop, simulated
 
 from myna.errors import Conflict, EngineFailure, Overloaded
 from myna.scheduling.residency import Lease, Residency, Terms
 from myna.scheduling.resident import About, Loaded, Resident
 
 MB = 1_000_000
-
-
-class _Leap(selectors.SelectSelector):
-    """Waits for nothing: where the loop would sleep, its clock leaps."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.now_s = 0.0
-
-    def select(self, timeout: float | None = None) -> Any:
-        found = super().select(0)
-        if not found and timeout:
-            self.now_s += timeout
-        return found
-
-
-class SimulatedLoop(asyncio.SelectorEventLoop):
-    def __init__(self) -> None:
-        self._leap = _Leap()
-        super().__init__(self._leap)
-
-    def time(self) -> float:
-        return self._leap.now_s
-
-
-def simulated(main: Callable[[], Coroutine[Any, Any, None]]) -> None:
-    with asyncio.Runner(loop_factory=SimulatedLoop) as runner:
-        runner.run(main())
 
 
 @dataclass
