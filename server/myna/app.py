@@ -37,13 +37,13 @@ from myna.api.spool import Spool
 from myna.auth import Keyring
 from myna.errors import BadRequest, MethodNotAllowed, MynaError, NotFound
 from myna.gate import Gate
-from myna.joints import Joints
 from myna.lifecycle import living
 from myna.loading import Loader
 from myna.plan import ModelPlan
 from myna.playground import Playground
 from myna.realtime.sessions import Sessions
 from myna.settings import Settings
+from myna.slashes import Slashes
 from myna.store.custom_voices import CustomVoices, default_folder
 from myna.telemetry.access import Access, Telemetry
 
@@ -137,7 +137,7 @@ def create_app(
     app.add_middleware(allowing_origins, origins=settings.cors_origins)
     app.add_middleware(Access, telemetry=told)
     if not settings.strict:
-        app.add_middleware(Joints)
+        app.add_middleware(Slashes)
     return app
 
 

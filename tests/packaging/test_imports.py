@@ -54,6 +54,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "onnx_messages": {"protobuf"},
     "engines.onnx_graph": {"onnx_messages", "protobuf"},
     "engines.convolutions": {"engines.onnx_graph", "onnx_messages"},
+    "engines.bfloat16": {"engines.onnx_graph"},
     "engines.sessions": {"engines.devices", "errors", "protobuf"},
     "engines.tonecode": {"engines.contract.samples"},
     "engines.word_times": {"engines.contract.samples", "text.transcript"},
@@ -63,7 +64,9 @@ MAY_IMPORT: dict[str, set[str]] = {
     "store": {"conversion", "engines.contract.voice"},
     "engines.fake": ENGINE | {"engines.tonecode"},
     "engines.fake_diarizer": ENGINE | {"engines.tonecode"},
-    "engines.piper": ENGINE | SPEAKING | {"engines.convolutions", "engines.onnx_graph"},
+    "engines.piper": ENGINE
+    | SPEAKING
+    | {"engines.bfloat16", "engines.convolutions", "engines.onnx_graph"},
     "engines.kokoro": ENGINE
     | SPEAKING
     | {"engines.convolutions", "engines.onnx_graph", "onnx_messages", "protobuf"},
@@ -97,8 +100,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "lifecycle": PARTS | {"loading", "machine", "quiet"},
     "planning": PARTS | {"plan", "supply"},
     "gate": {"accounts", "api", "auth", "errors", "playground", "realtime", "telemetry"},
-    "joints": set(),
-    "app": PARTS | {"gate", "joints", "lifecycle", "loading", "plan"},
+    "slashes": set(),
+    "app": PARTS | {"gate", "slashes", "lifecycle", "loading", "plan"},
     "playing": {"errors"},
     "local": PARTS | {"loading", "machine", "planning", "playing"},
     "serving": {"api.draining", "app", "machine", "planning", "settings", "sockets", "telemetry"},

@@ -128,8 +128,9 @@ class PiperSynthesizer:
             raise EngineFailure(f"the voice {self.name} failed on a text: {error}") from error
 
     def warm_up(self) -> None:
-        """Speak one word: the first run of a session takes about twice its time."""
-        for _ in self.synthesize("Hello.", self.voices[0], 1.0):
+        """Begin to speak a few words, and go on: the first run of a session takes about twice its
+        time, and in bfloat16 the first run of each length."""
+        for _ in self.begin("Hello, and good morning.", self.voices[0], 1.0):
             pass
 
     def close(self) -> None:

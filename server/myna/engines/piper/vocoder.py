@@ -90,6 +90,7 @@ def _in_onnxruntime(halves: Halves, device: Device, threads: int) -> Decode:
 
 def _in_bfloat16(halves: Halves, threads: int) -> Decode:
     network, latent = Bfloat16Network(halves.decoder, threads), halves.latent
+    _log.info("speech is made in bfloat16, by torch")
 
     def made(feed: Feed, begin: int, end: int) -> NDArray[np.float32]:
         """The sound of some frames."""

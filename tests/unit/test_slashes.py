@@ -5,7 +5,7 @@ import asyncio
 import pytest
 from starlette.types import Message, Receive, Scope, Send
 
-from myna.joints import Joints
+from myna.slashes import Slashes
 
 
 def seen(scope: Scope) -> str:
@@ -21,7 +21,7 @@ def seen(scope: Scope) -> str:
     async def send(message: Message) -> None:
         raise AssertionError("nothing is to be sent")
 
-    asyncio.run(Joints(behind)(scope, receive, send))
+    asyncio.run(Slashes(behind)(scope, receive, send))
     return paths[0]
 
 
