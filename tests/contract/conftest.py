@@ -241,8 +241,15 @@ def launch(tmp_path_factory, steady_weights):
     for code, (process, secrets) in zip(codes, running, strict=True):
         log = process.log
         assert code == 0, f"exit {code}:\n{log[-4000:]}"
-        assert "Traceback" not in log, log[-8000:]
+        assert "Traceback" not in of_ours(log), log[-8000:]
         assert [secret for secret in secrets if secret in log] == []
+
+
+def of_ours(log):
+    """A log without what Ray's controller says, which on a slow machine has a traceback in it when
+    Ray itself is slow to answer, and goes on."""
+    lines = log.splitlines(keepends=True)
+    return "".join(line for line in lines if not line.startswith("(ServeController "))
 
 
 @pytest.fixture(scope="session")
