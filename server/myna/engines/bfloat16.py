@@ -124,10 +124,11 @@ class Bfloat16Network:
             return partial(leaky_relu, negative_slope=slope, inplace=in_place)
         if operator not in _METHODS:
             raise UnfitError(f"{node.name} is a {operator}")
-        work = getattr(self._torch.Tensor, _METHODS[operator] + "_" * in_place)
+        apart = getattr(self._torch.Tensor, _METHODS[operator])
+        work = getattr(self._torch.Tensor, _METHODS[operator] + "_") if in_place else apart
         numbers = [tensors[name] for name in node.inputs if name in tensors]
         if not numbers:
-            return work
+            return work if len(node.inputs) == 1 else partial(_of_two, work, apart)
         if node.inputs[0] in tensors or prod(numbers[0].shape) != 1:
             raise UnfitError(f"{node.name} has numbers for each place")
         return partial(_with, work, float(numbers[0].numbers.item()))
@@ -151,6 +152,11 @@ class Bfloat16Network:
             return partial(functional.conv2d, **options)
         more = tuple(about.get("output_padding", (0, 0)))
         return partial(functional.conv_transpose2d, output_padding=more, **options)
+
+
+def _of_two(work: Callable[..., Any], apart: Callable[..., Any], left: Any, right: Any) -> Any:
+    """`work` where there is room for the result in the first, else `apart`."""
+    return (work if left.shape == right.shape else apart)(left, right)
 
 
 def _with(work: Callable[..., Any], number: float, values: Any) -> Any:

@@ -60,6 +60,16 @@ def test_it_makes_what_onnxruntime_makes_up_to_its_precision() -> None:
     assert 10 * np.log10(np.sum(exact**2) / np.sum((made - exact) ** 2)) > 30
 
 
+def test_the_first_of_two_may_be_the_smaller() -> None:
+    graph = Graph("sum")
+    who, at = graph.input("who", (1, 6, 1, 1)), graph.input("sound", (1, 6, 1, "length"))
+    made = graph.node("Add", who, at)
+    graph.output(made, "made", (1, 6, 1, "length"))
+    network = Network.read(graph.serialised()).part({}, (made,))
+    feed = {"who": SOUND[..., :1], "sound": SOUND}
+    assert np.allclose(Bfloat16Network(network, 1).run(feed), SOUND[..., :1] + SOUND, atol=0.05)
+
+
 def test_what_is_given_stays_as_it_was() -> None:
     given = SOUND.copy()
     Bfloat16Network(block(), 1).run({"sound": given})
