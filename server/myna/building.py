@@ -13,7 +13,7 @@ from myna.engines.devices import (
     Device,
     DeviceChoice,
     choose_device,
-    choose_speech_numbers,
+    choose_speech_compute_type,
 )
 from myna.plan import PlannedModel
 from myna.settings import Settings
@@ -78,14 +78,17 @@ def build_synthesizer(model: PlannedModel, settings: Settings, threads: int) -> 
     from myna.engines.piper import PiperSynthesizer  # noqa: PLC0415 - loaded when chosen
 
     device = _onnx_device(settings.device)
-    numbers = choose_speech_numbers(
-        settings.tts_compute_type,
-        device,
-        torch=bfloat16.is_installed(),
-        quick=bfloat16.is_quick(),
-    )
+    asked, quick = settings.tts_compute_type, bfloat16.is_quick()
+    wanted = asked == "bfloat16" or (asked == "auto" and quick and device == "cpu")
     return PiperSynthesizer.load(
-        model.folder, model.id, device=device, threads=1, workers=threads, numbers=numbers
+        model.folder,
+        model.id,
+        device=device,
+        threads=1,
+        workers=threads,
+        compute_type=choose_speech_compute_type(
+            asked, device, torch=wanted and bfloat16.has_torch(), quick=quick
+        ),
     )
 
 

@@ -90,7 +90,7 @@ def field(number: int, value: Value) -> bytes:
 
 
 def parts(number: int, value: Value) -> tuple[bytes | memoryview, ...]:
-    """The same, what is large as it was given."""
+    """Its pieces, to be joined: the content uncopied."""
     if isinstance(value, int):
         return (integer(number, value),)
     return opening(number, len(value)), value

@@ -6,7 +6,7 @@ import re
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-_DOUBLED = re.compile(r"^(/v1|/openai/v1|)//+")
+_DOUBLED = re.compile(r"^(/v1|/openai/v1|/openai/deployments/[^/]+|)//+")
 
 
 class Slashes:

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from typing import TYPE_CHECKING
 
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
+
+from myna.errors import BadRequest, envelope
 
 if TYPE_CHECKING:
     from uvicorn._types import ASGISendEvent
@@ -32,8 +35,22 @@ class Socket(WebSocketsSansIOProtocol):
         """Bytes from the client."""
         if self._broken:
             self._linger()
-        else:
-            super().data_received(data)
+            return
+        super().data_received(data)
+        if self.conn.handshake_exc is not None and not self.handshake_initiated:
+            self._turn_away(self.conn.handshake_exc)
+
+    def _turn_away(self, reason: Exception) -> None:
+        """The client's handshake cannot be read, so the app never hears of it."""
+        self._broken = True
+        body = json.dumps(envelope(BadRequest(f"Invalid handshake: {reason}."))).encode()
+        head = (
+            "HTTP/1.1 400 Bad Request\r\nconnection: close\r\n"
+            f"content-type: application/json\r\ncontent-length: {len(body)}\r\n\r\n"
+        )
+        self.transport.write(head.encode() + body)
+        self._linger()
+        self._deadline = self.loop.call_later(_WRITE_S, self.transport.abort)
 
     def send_receive_event_to_app(self) -> None:
         """A message is complete."""

@@ -45,8 +45,11 @@ def speak(server, key):
 
 
 def use_up(server, key):
+    """Whether the key had anything left."""
+    had = False
     while speak(server, key).status == 200:
-        pass
+        had = True
+    return had
 
 
 def test_requests_beyond_the_limit_are_a_429_that_the_sdk_understands(limited_server):
@@ -129,12 +132,13 @@ def refusal(server, key):
     """What a session hears that comes where its key has nothing left."""
     while True:
         begun_s = time.monotonic()
-        use_up(server, key)
+        had = use_up(server, key)
         try:
             live(server, key).close()
         except InvalidStatus as refused:
             return refused.response
-        assert time.monotonic() - begun_s > 59, "let in before a request was earned back"
+        # Else part of what is earned back in a minute was earned before.
+        assert not had or time.monotonic() - begun_s > 59, "let in before a request was earned back"
 
 
 def test_a_session_is_held_to_its_audio_item_by_item_and_goes_on(limited_server):

@@ -239,7 +239,7 @@ def test_in_bfloat16_the_voice_is_far_louder_than_the_error() -> None:
 
 
 def test_what_is_said_in_bfloat16_is_understood(steady_weights: Path, studio: Any) -> None:
-    quick = PiperSynthesizer.load(steady_weights / FOLDER.name, "tts-1", numbers="bfloat16")
+    quick = PiperSynthesizer.load(steady_weights / FOLDER.name, "tts-1", compute_type="bfloat16")
     samples = said(quick, FOX)
     heard = studio.hear(soxr.resample(samples, quick.sample_rate_hz, 24_000), language="en")
     normal = EnglishTextNormalizer()

@@ -66,7 +66,11 @@ def test_the_lock_has_everything_that_myna_and_its_tests_need(pins: dict[str, st
     found: dict[str, set[str]] = {}
     needed(Requirement("myna[test]"), found)
     assert {"ctranslate2", "pytest", "forbiddenfruit"} <= set(found)
-    assert set(found) - {"myna"} - set(pins) == set()
+    missing = set(found) - {"myna"} - set(pins)
+    # Torch's build for GPUs brings those of its own that it was built with.
+    assert {
+        name for name in missing if not name.startswith(("nvidia-", "cuda-", "triton"))
+    } == set()
 
 
 def test_the_lock_has_what_builds_the_package(root: Path, pins: dict[str, str]) -> None:

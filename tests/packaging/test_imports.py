@@ -106,7 +106,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "local": PARTS | {"loading", "machine", "planning", "playing"},
     "serving": {"api.draining", "app", "machine", "planning", "settings", "sockets", "telemetry"},
     # Many servers as one: beside `serving`, on the same parts, and nobody needs it but the CLI.
-    "cluster": PARTS | {"app", "gate", "machine", "planning", "serving"},
+    "cluster": PARTS | {"app", "gate", "machine", "planning", "serving", "slashes"},
     "cluster.scaling": set(),  # Ray sends it elsewhere by itself
     "cluster.tasks": {"plan", "settings"},
     "cluster.shape": {"cluster.tasks", "settings"},
@@ -125,7 +125,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "cluster.relay": {"cluster.calls", "cluster.tasks", "errors"},
     "cluster.readiness": {"api.responses", "cluster.calls", "cluster.tasks", "errors"},
     "airgap": {"planning", "settings", "store"},
-    "sockets": set(),
+    "sockets": {"errors"},
     "settings_docs": {"settings"},
     "testing": set(),  # pytest imports it at every start
     "cli": {

@@ -31,7 +31,7 @@ def held_mb():
 def held():
     """Sessions, tasks and descriptors of this process."""
     gc.collect()
-    sessions = [one for one in gc.get_objects() if isinstance(one, Session | Connection)]
+    sessions = [one for one in gc.get_objects() if type(one) in {Session, Connection}]
     return len(sessions), len(asyncio.all_tasks()), len(list(Path("/proc/self/fd").iterdir()))
 
 

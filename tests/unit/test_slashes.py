@@ -31,6 +31,7 @@ def seen(scope: Scope) -> str:
         ("/v1//realtime", "/v1/realtime"),
         ("/openai/v1//realtime", "/openai/v1/realtime"),
         ("//realtime", "/realtime"),
+        ("/openai/deployments/x//realtime", "/openai/deployments/x/realtime"),
         ("/v1/realtime", "/v1/realtime"),
         ("/v1/models/a//b", "/v1/models/a//b"),
     ],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 
 import pytest
 import uvicorn
@@ -96,6 +97,27 @@ def test_who_never_stops_writing_is_cut_off():
                 socket.data_received(b"x" * 100)
             await asyncio.sleep(0.5)
         assert line.end == "cut off"
+        gone(socket)
+
+    simulated(main)
+
+
+def test_a_handshake_that_is_too_long_is_told_so_and_has_an_end():
+    async def main() -> None:
+        config = uvicorn.Config(listening, ws=Socket, log_config=None)
+        config.load()
+        socket, line = Socket(config, ServerState(), {}), Line()
+        socket.connection_made(line)
+        socket.data_received(
+            HANDSHAKE.replace(b"\r\n\r\n", b"\r\nCookie: " + b"x" * 9000 + b"\r\n\r\n")
+        )
+        assert line.written.startswith(b"HTTP/1.1 400 Bad Request\r\n")
+        error = json.loads(line.written.partition(b"\r\n\r\n")[2])["error"]
+        assert error["type"] == "invalid_request_error"
+        assert "handshake" in error["message"]
+        assert not line.end
+        await asyncio.sleep(1.1)
+        assert line.end == "closed"
         gone(socket)
 
     simulated(main)

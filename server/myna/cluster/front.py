@@ -15,6 +15,7 @@ from myna.auth import Keyring
 from myna.cluster.gateway import Gateway
 from myna.cluster.tasks import Task
 from myna.settings import Settings
+from myna.slashes import Slashes
 from myna.telemetry.access import Access, Telemetry
 
 _LEAST_WAIT_S = 1.0
@@ -38,4 +39,5 @@ def front(
     )
     living = Router(default=gateway, lifespan=lifespan)
     drained = Drainable(living, drain or Drain(), settings.max_upload_bytes)
-    return Access(allowing_origins(drained, settings.cors_origins), telemetry), gateway
+    served: ASGIApp = Access(allowing_origins(drained, settings.cors_origins), telemetry)
+    return served if settings.strict else Slashes(served), gateway

@@ -7,6 +7,7 @@ height 1 whose channels lie side by side, so that is how all that passes through
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -22,8 +23,8 @@ from numpy.typing import NDArray
 from myna.engines.onnx_graph import Network, Node, Tensor, UnfitError
 
 _FLAGS = {"avx512_bf16", "amx_bf16"}
-_FINE, _COARSE = 16, 32
-"""Steps of the lengths that are made, up to two of the second and beyond."""
+
+_log = logging.getLogger(__name__)
 
 _METHODS = {
     "Add": "add",
@@ -37,9 +38,16 @@ _METHODS = {
 """Operators on each number alone, and torch's names for them."""
 
 
-def is_installed() -> bool:
-    """Whether there is torch."""
-    return find_spec("torch") is not None
+def has_torch() -> bool:
+    """Whether torch is installed, and can be loaded; the log says what is in the way."""
+    if find_spec("torch") is None:
+        return False
+    try:
+        import_module("torch")
+    except (ImportError, OSError) as error:
+        _log.warning("torch is installed and cannot be loaded: %s", error)
+        return False
+    return True
 
 
 def is_quick(processor: Path = Path("/proc/cpuinfo")) -> bool:
@@ -48,16 +56,6 @@ def is_quick(processor: Path = Path("/proc/cpuinfo")) -> bool:
         return not _FLAGS.isdisjoint(processor.read_text("utf-8").split())
     except OSError:
         return False
-
-
-def roomy(length: int) -> int:
-    """The least length of those that are made that has room for one.
-
-    oneDNN compiles its convolutions for each length that it meets, which takes longer than a second
-    of speech, and keeps 85 kB of them for every frame of a HiFi-GAN: there are to be few lengths.
-    """
-    step = _FINE if length <= 2 * _COARSE else _COARSE
-    return -(-length // step) * step
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +70,12 @@ class _Step:
 
 
 class Bfloat16Network:
-    """A planar network (see `Network.planar`) with one output. Any number of threads may run it."""
+    """A planar network (see `Network.planar`) with one output. Any number of threads may run it.
+
+    oneDNN compiles its convolutions for each length that it meets and keeps them: for a HiFi-GAN
+    that takes about as long as a tenth of a second of speech takes to make, or two, and 85 kB a
+    frame. There are to be few lengths.
+    """
 
     def __init__(self, network: Network, threads: int) -> None:
         """`threads` is how many cores one run uses.
@@ -96,7 +99,7 @@ class Bfloat16Network:
     def run(self, feed: Mapping[str, NDArray[Any]]) -> NDArray[np.float32]:
         """What it makes of its inputs, each of shape (1, n_channels, 1, n)."""
         torch = self._torch
-        torch.set_num_threads(self._threads)  # of the calling thread
+        torch.set_num_threads(self._threads)  # of this thread, and of all that follow
         with torch.inference_mode():
             known = {name: self._packed(values) for name, values in feed.items()}
             for step in self._steps:
@@ -142,9 +145,9 @@ class Bfloat16Network:
         options: dict[str, Any] = {
             "weight": self._packed(given[0].numbers),
             "bias": self._numbers(given[1].numbers) if len(given) > 1 else None,
-            "stride": tuple(about["strides"]),
+            "stride": tuple(about.get("strides", (1, 1))),
             "padding": (0, before),
-            "dilation": tuple(about["dilations"]),
+            "dilation": tuple(about.get("dilations", (1, 1))),
             "groups": node.groups,
         }
         functional = self._torch.nn.functional

@@ -244,5 +244,6 @@ def _product(
 
 
 def _dense(node: Node) -> bool:
-    """Whether a convolution hears at every place."""
-    return tuple(node.attributes.get("strides", (1,))) == (1,)
+    """Whether a convolution hears at every place, and says how far beyond the ends."""
+    strides = tuple(node.attributes.get("strides", (1,)))
+    return strides == (1,) and node.word("auto_pad", "NOTSET") == "NOTSET"

@@ -7,8 +7,8 @@ from typing import Literal
 
 DeviceChoice = Literal["auto", "cpu", "cuda"]
 Device = Literal["cpu", "cuda"]
-SpeechNumbersChoice = Literal["auto", "float32", "bfloat16"]
-SpeechNumbers = Literal["float32", "bfloat16"]
+SpeechComputeTypeChoice = Literal["auto", "float32", "bfloat16"]
+SpeechComputeType = Literal["float32", "bfloat16"]
 
 _PREFERRED = {
     "cpu": ("int8", "int8_float32", "float32"),
@@ -50,11 +50,11 @@ def choose_compute_type(asked: str, device: Device, supported: set[str]) -> str:
     return asked
 
 
-def choose_speech_numbers(
-    asked: SpeechNumbersChoice, device: Device, *, torch: bool, quick: bool
-) -> SpeechNumbers:
+def choose_speech_compute_type(
+    asked: SpeechComputeTypeChoice, device: Device, *, torch: bool, quick: bool
+) -> SpeechComputeType:
     """`auto` takes bfloat16 where it is `quick`, on a processor that multiplies it. `torch` says
-    whether that is installed, without which there is no bfloat16.
+    whether that can be had, without which there is no bfloat16.
 
     Raises:
         ValueError: bfloat16 was asked for and cannot be had.
@@ -63,7 +63,8 @@ def choose_speech_numbers(
         return "bfloat16" if torch and quick and device == "cpu" else "float32"
     if asked == "bfloat16" and not torch:
         raise ValueError(
-            "tts_compute_type is set to bfloat16, which needs torch; install the extra myna[torch]"
+            "tts_compute_type is set to bfloat16, which needs torch; install the extra "
+            "myna[torch], or see the log for why it cannot be loaded"
         )
     if asked == "bfloat16" and device != "cpu":
         raise ValueError(f"tts_compute_type is set to bfloat16, which is not for {device}")

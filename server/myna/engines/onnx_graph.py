@@ -64,6 +64,11 @@ class Node:
         found = self._attribute(name).get(2)
         return default if found is None else float(np.frombuffer(_message(found), "<f4")[0])
 
+    def word(self, name: str, default: str) -> str:
+        """An attribute that is one text."""
+        found = self._attribute(name).get(4)
+        return default if found is None else _text(found)
+
     def _attribute(self, name: str) -> dict[int, protobuf.Value]:
         """AttributeProto, if there is one of that name that is no list of integers."""
         for number, value in protobuf.fields(self.rest):
@@ -89,7 +94,7 @@ class Tensor:
 
     @classmethod
     def new(cls, name: str, numbers: NDArray[Any]) -> Tensor:
-        """One of float32, int8 or int64."""
+        """One of float32, int8, uint8 or int64."""
         return _tensor(memoryview(tensor(name, numbers)))[1]
 
     @property

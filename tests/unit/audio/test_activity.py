@@ -11,7 +11,7 @@ from myna.audio.activity import FRAME, AnySound
 from .conftest import noise
 
 
-def test_loudness_takes_all_but_digital_silence():
+def test_any_sound_is_all_but_digital_silence():
     audio = np.concatenate([np.zeros(FRAME), np.full(FRAME, 0.01), np.full(FRAME, 0.0001)])
     assert AnySound().probabilities(audio.astype(np.float32)).tolist() == [0, 1, 0]
 

@@ -291,14 +291,14 @@ def test_opening_and_closing_leaks_no_descriptors(
     decoder = make_decoder()
     decode_file(decoder, wav_file)
     before = len(descriptors_of(os.getpid()))
-    for turn in range(50):
+    for turn in range(200):
         if turn % 2:
             decode_file(decoder, wav_file)
         else:
             stream = open_file(decoder, silent_flac)
             stream.read(100)
             stream.close()
-    # One of each turn would be 25 more. A few come and go with what else runs in this process.
+    # One of each turn would be 100 more. A few come and go with what else runs in this process.
     assert len(descriptors_of(os.getpid())) < before + 25
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ import onnxruntime
 import pytest
 
 from myna.conversion.graph import Graph
-from myna.engines.bfloat16 import Bfloat16Network, is_quick, roomy
+from myna.engines.bfloat16 import Bfloat16Network, has_torch, is_quick
 from myna.engines.onnx_graph import Network, UnfitError
 
 RANDOM = np.random.default_rng(7)
@@ -70,12 +71,6 @@ def test_the_first_of_two_may_be_the_smaller() -> None:
     assert np.allclose(Bfloat16Network(network, 1).run(feed), SOUND[..., :1] + SOUND, atol=0.05)
 
 
-def test_what_is_given_stays_as_it_was() -> None:
-    given = SOUND.copy()
-    Bfloat16Network(block(), 1).run({"sound": given})
-    assert np.array_equal(given, SOUND)
-
-
 def of(operator: str, *more: np.ndarray, **attributes: Any) -> Network:
     graph = Graph("one")
     at = graph.input("sound", (1, 6, 1, "length"))
@@ -97,17 +92,22 @@ def test_what_is_not_known_here_is_unfit(network: Network, reason: str) -> None:
         Bfloat16Network(network, 1)
 
 
-def test_few_lengths_are_made() -> None:
-    lengths = range(1, 289)
-    made = [roomy(length) for length in lengths]
-    assert all(length <= room < length + 32 for length, room in zip(lengths, made, strict=True))
-    assert len(set(made)) == 11
-
-
-def test_a_processor_says_whether_it_multiplies_bfloat16(tmp_path: Path) -> None:
+@pytest.mark.parametrize("flag", ["avx512_bf16", "amx_bf16"])
+def test_a_processor_says_whether_it_multiplies_bfloat16(tmp_path: Path, flag: str) -> None:
     told = tmp_path / "cpuinfo"
     assert not is_quick(told)
     told.write_text("processor : 0\nflags : fpu sse2 avx512f\n")
     assert not is_quick(told)
-    told.write_text("processor : 0\nflags : fpu sse2 avx512f avx512_bf16\n")
+    told.write_text(f"processor : 0\nflags : fpu sse2 avx512f {flag}\n")
     assert is_quick(told)
+
+
+def test_a_torch_that_cannot_be_loaded_is_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / "torch.py").write_text("raise OSError('libcudart.so.12: no such file')")
+    assert has_torch()
+    monkeypatch.delitem(sys.modules, "torch")
+    monkeypatch.syspath_prepend(tmp_path)
+    assert not has_torch()
+    assert "libcudart" in caplog.text

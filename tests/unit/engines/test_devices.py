@@ -9,7 +9,7 @@ import pytest
 from myna.engines.devices import (
     choose_compute_type,
     choose_device,
-    choose_speech_numbers,
+    choose_speech_compute_type,
     choose_threads,
 )
 
@@ -93,13 +93,13 @@ def test_where_affinity_is_unknown_every_core_counts(monkeypatch):
     ],
 )
 def test_speech_is_reckoned_in_bfloat16_where_that_is_quick(device, torch, quick, chosen):
-    assert choose_speech_numbers("auto", device, torch=torch, quick=quick) == chosen
+    assert choose_speech_compute_type("auto", device, torch=torch, quick=quick) == chosen
 
 
 def test_speech_is_reckoned_as_asked_or_it_is_said_why_not():
-    assert choose_speech_numbers("float32", "cpu", torch=True, quick=True) == "float32"
-    assert choose_speech_numbers("bfloat16", "cpu", torch=True, quick=False) == "bfloat16"
+    assert choose_speech_compute_type("float32", "cpu", torch=True, quick=True) == "float32"
+    assert choose_speech_compute_type("bfloat16", "cpu", torch=True, quick=False) == "bfloat16"
     with pytest.raises(ValueError, match=r"myna\[torch\]"):
-        choose_speech_numbers("bfloat16", "cpu", torch=False, quick=True)
+        choose_speech_compute_type("bfloat16", "cpu", torch=False, quick=True)
     with pytest.raises(ValueError, match="not for cuda"):
-        choose_speech_numbers("bfloat16", "cuda", torch=True, quick=True)
+        choose_speech_compute_type("bfloat16", "cuda", torch=True, quick=True)

@@ -287,7 +287,7 @@ def test_a_session_leaves_nothing_in_memory():
 
 def kept():
     """The sessions and connections that are in memory."""
-    return [one for one in gc.get_objects() if isinstance(one, Session | Connection)]
+    return [one for one in gc.get_objects() if type(one) in {Session, Connection}]
 
 
 def test_hypotheses_of_all_sessions_wait_for_each_other_and_last_words_for_none():

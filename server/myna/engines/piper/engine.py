@@ -13,7 +13,7 @@ import numpy as np
 from myna.audio.tempo import hastened
 from myna.engines.contract.synthesizer import Ending, Stretch
 from myna.engines.contract.voice import Voice
-from myna.engines.devices import Device, SpeechNumbers, choose_workers
+from myna.engines.devices import Device, SpeechComputeType, choose_workers
 from myna.engines.espeak_text import reading
 from myna.engines.piper.model import Model, PiperModel
 from myna.engines.piper.vocoder import load_vocoder
@@ -62,19 +62,19 @@ class PiperSynthesizer:
         device: Device = "cpu",
         threads: int = 1,
         workers: int | None = None,
-        numbers: SpeechNumbers = "float32",
+        compute_type: SpeechComputeType = "float32",
     ) -> PiperSynthesizer:
         """Load the one voice of `folder`: an .onnx file and its .onnx.json.
 
         `threads` is how many cores one call uses; `workers`, how many calls there may be at a time,
-        is by default as many as that leaves room for; `numbers`, what most of it is reckoned with.
-        Raises EngineFailure, saying what is wrong
-        with the files or the device.
+        is by default as many as that leaves room for. `compute_type` is the number format of the
+        decoder, which is most of the work. Raises EngineFailure, saying what is wrong with the
+        files or the device.
         """
         file = voice_file(folder)
         try:
             about = json.loads(Path(f"{file}.json").read_text("utf-8"))
-            model = PiperModel(file, about, load_vocoder(file, device, threads, numbers))
+            model = PiperModel(file, about, load_vocoder(file, device, threads, compute_type))
             voices = voices_of(file.stem, about)
         except EngineFailure:
             raise

@@ -17,11 +17,6 @@ DURATIONS = "/Ceil_output_0"
 _DECODER = "/dec/"
 """What it puts before the names of the decoder's operators."""
 _FIRST = "/dec/conv_pre/Conv"
-LEAN = "/enc"
-"""What is in the names of the convolutions, a third of all work, that read the phonemes and make a
-latent of random numbers. With 8 bits the latent comes out with an error 35 dB below it, and one
-symbol in twenty is a frame longer or shorter: the random numbers, from which a voice speaks a
-sentence another way each time, do ten times as much. In the decoder 8 bits were heard as noise."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +76,7 @@ def _own_reach(node: Node) -> tuple[float, int]:
     """How far an operator looks, in its input's samples, and how many it makes of each."""
     if "kernel_shape" not in node.attributes:
         return 0.0, 1
-    size, stride = node.attributes["kernel_shape"][-1], node.attributes["strides"][-1]
+    size, stride = node.attributes["kernel_shape"][-1], node.attributes.get("strides", (1,))[-1]
     if node.operator == "ConvTranspose":
         return math.ceil(size / stride / 2), stride
-    return (size - 1) / 2 * node.attributes["dilations"][-1], 1
+    return (size - 1) / 2 * node.attributes.get("dilations", (1,))[-1], 1

@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from myna.engines.bfloat16 import Bfloat16Network, roomy
+from myna.engines.bfloat16 import Bfloat16Network
 from myna.engines.contract.samples import Samples
 from myna.engines.convolutions import in_eight_bits, in_phases
-from myna.engines.devices import Device, SpeechNumbers
+from myna.engines.devices import Device, SpeechComputeType
 from myna.engines.onnx_graph import UnfitError
-from myna.engines.piper.halves import DURATIONS, LEAN, Halves, halved
+from myna.engines.piper.halves import DURATIONS, Halves, halved
 from myna.engines.sessions import onnx_session
 
 if TYPE_CHECKING:
@@ -27,7 +27,16 @@ EARLY_FRAMES = 32
 """What is made first where sound is wanted soon: a third of a second, in which the rest is made."""
 
 MOST_FRAMES = 250
-"""In bfloat16, what is made at a time, and with the frames around it of 288: three seconds."""
+"""What is made at a time in bfloat16: three seconds."""
+
+_FINE, _COARSE = 16, 32
+"""Steps of the lengths that are made in bfloat16, up to two of the second and beyond."""
+
+_EIGHT_BITS = "/enc"
+"""What is in the names of the convolutions, a third of all work, that read the phonemes and make a
+latent of random numbers. With 8 bits the latent comes out with an error 35 dB below it, and one
+symbol in twenty is a frame longer or shorter: the random numbers, from which a voice speaks a
+sentence another way each time, do ten times as much. In the decoder 8 bits were heard as noise."""
 
 _LEAST_FRAMES = 20
 """Less is not left for a second part."""
@@ -60,25 +69,23 @@ class Vocoder(Protocol):
 
 
 def load_vocoder(
-    file: Path, device: Device, threads: int, numbers: SpeechNumbers = "float32"
+    file: Path, device: Device, threads: int, compute_type: SpeechComputeType = "float32"
 ) -> Vocoder:
-    """The network of an .onnx file; `threads` is how many cores one run uses, `numbers` what the
-    decoder reckons with.
+    """The network of an .onnx file; `threads` is how many cores one run uses, `compute_type` the
+    decoder's number format.
 
     Raises EngineFailure where the device cannot be used, ImportError where bfloat16 is wanted
     without torch, and onnxruntime's own errors on a file that is no network.
     """
     try:
         halves = halved(file.read_bytes())
-        decode = (
-            _in_bfloat16(halves, threads)
-            if numbers == "bfloat16"
-            else _in_onnxruntime(halves, device, threads)
-        )
     except UnfitError as reason:
         _log.info("%s is run whole: %s", file.name, reason)
         return WholeVocoder(onnx_session(file, device, threads, also=DURATIONS))
-    front = in_eight_bits(halves.front, LEAN) if device == "cpu" else halves.front
+    decode = _in_bfloat16(halves, threads) if compute_type == "bfloat16" else None
+    if decode is None:
+        decode = _in_onnxruntime(halves, device, threads)
+    front = in_eight_bits(halves.front, _EIGHT_BITS) if device == "cpu" else halves.front
     return SplitVocoder(halves, onnx_session(front.written(), device, threads), decode)
 
 
@@ -88,13 +95,19 @@ def _in_onnxruntime(halves: Halves, device: Device, threads: int) -> Decode:
     return lambda feed: np.asarray(session.run(None, dict(feed))[0], np.float32)
 
 
-def _in_bfloat16(halves: Halves, threads: int) -> Decode:
-    network, latent = Bfloat16Network(halves.decoder, threads), halves.latent
+def _in_bfloat16(halves: Halves, threads: int) -> Decode | None:
+    """None where the decoder has something in it that is not known in bfloat16."""
+    latent, context = halves.latent, halves.context
+    try:
+        network = Bfloat16Network(halves.decoder, threads)
+    except UnfitError as reason:
+        _log.info("speech is made in float32: %s", reason)
+        return None
     _log.info("speech is made in bfloat16, by torch")
 
     def made(feed: Feed, begin: int, end: int) -> NDArray[np.float32]:
         """The sound of some frames."""
-        first, last = max(0, begin - halves.context), end + halves.context
+        first, last = max(0, begin - context), end + context
         frames = feed[latent][..., first:last]
         length = roomy(frames.shape[-1])
         # The last frame goes on, which is as silent as what is at the end.
@@ -109,6 +122,12 @@ def _in_bfloat16(halves: Halves, threads: int) -> Decode:
         return np.concatenate([made(feed, *part) for part in pairwise(bounds)], axis=-1)
 
     return decode
+
+
+def roomy(length: int) -> int:
+    """The least of the lengths in frames that are made in bfloat16 that has room for one."""
+    step = _FINE if length <= 2 * _COARSE else _COARSE
+    return -(-length // step) * step
 
 
 class WholeVocoder:
@@ -138,7 +157,7 @@ class SplitVocoder:
         self._conditions = halves.conditions
         self._context = halves.context
         self._front = front
-        self._decoder = decode
+        self._sound = decode
 
     def speak(self, feed: Feed) -> tuple[Samples, Frames | None]:
         """One run."""
@@ -168,7 +187,7 @@ class SplitVocoder:
         return made[0], frames, dict(named)
 
     def _decode(self, latent: NDArray[np.float32], conditions: Feed) -> Samples:
-        return self._decoder({self._latent_name: _planar(latent), **conditions}).reshape(-1)
+        return self._sound({self._latent_name: _planar(latent), **conditions}).reshape(-1)
 
 
 def _planar(values: NDArray[np.float32]) -> NDArray[np.float32]:

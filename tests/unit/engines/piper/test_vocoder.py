@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,7 +12,7 @@ import pytest
 from myna.conversion.graph import Graph
 from myna.engines.onnx_graph import Network, UnfitError
 from myna.engines.piper.halves import halved
-from myna.engines.piper.vocoder import EARLY_FRAMES, SplitVocoder, WholeVocoder, load_vocoder
+from myna.engines.piper.vocoder import EARLY_FRAMES, SplitVocoder, WholeVocoder, load_vocoder, roomy
 from myna.protobuf import text
 
 CHANNELS, HOP = 4, 8
@@ -22,7 +23,7 @@ def weights(*shape: int) -> np.ndarray:
     return (RANDOM.normal(size=shape) / 4).astype(np.float32)
 
 
-def network(*, spoken_by: bool = False) -> bytes:
+def network(*, spoken_by: bool = False, pads: tuple[int, int] = (6, 6)) -> bytes:
     """`latent`, as it is given, and what a decoder with two levels makes of it."""
     graph = Graph("voice")
     given = graph.input("given", (1, CHANNELS, "frames"))
@@ -39,7 +40,7 @@ def network(*, spoken_by: bool = False) -> bytes:
     at = nodes["ups.0/ConvTranspose"] = graph.node(
         "ConvTranspose", at, graph.constant(weights(CHANNELS, CHANNELS, 16)), **up
     )
-    wide = {"kernel_shape": [5], "strides": [1], "dilations": [3], "pads": [6, 6]}
+    wide = {"kernel_shape": [5], "strides": [1], "dilations": [3], "pads": list(pads)}
     at = nodes["Conv"] = graph.node("Conv", at, graph.constant(weights(1, CHANNELS, 5)), **wide)
     at = nodes["Tanh"] = graph.node("Tanh", at)
     graph.output(at, "output", (1, 1, "samples"))
@@ -104,6 +105,30 @@ def test_in_bfloat16_it_is_nearly_the_same(tmp_path: Path, frames: int) -> None:
     # At its very end it goes on into a frame that is repeated instead of into nothing.
     inner = max(0, frames - 5) * HOP
     assert np.allclose(made[:inner], exact.speak(asked)[0][:inner], atol=0.02)
+
+
+def test_few_lengths_are_made() -> None:
+    lengths = range(1, 289)
+    made = [roomy(length) for length in lengths]
+    assert all(length <= room < length + 32 for length, room in zip(lengths, made, strict=True))
+    assert len(set(made)) == 11
+
+
+def test_a_decoder_that_bfloat16_cannot_have_is_still_split(tmp_path: Path) -> None:
+    (tmp_path / "voice.onnx").write_bytes(network(pads=(5, 7)))
+    assert isinstance(load_vocoder(tmp_path / "voice.onnx", "cpu", 1, "bfloat16"), SplitVocoder)
+
+
+def test_no_weights_are_kept_but_those_that_are_used(tmp_path: Path) -> None:
+    def networks() -> int:
+        gc.collect()
+        return sum(type(one) is Network for one in gc.get_objects())
+
+    (tmp_path / "voice.onnx").write_bytes(network())
+    before = networks()
+    vocoder = load_vocoder(tmp_path / "voice.onnx", "cpu", 1, "bfloat16")
+    assert networks() == before
+    assert vocoder.speak(feed(40))[0].size
 
 
 def test_the_halves_make_what_the_network_makes(tmp_path: Path) -> None:
