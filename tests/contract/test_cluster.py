@@ -132,6 +132,7 @@ def test_models_and_voices_are_those_of_one_server(cluster, fake_server):
     assert {"whisper-1", "whisper-tiny.en", "tts-1", "piper-en_US-joe-medium", "fake"} <= listed
     cluster.get("/v1/audio/voices").json()
     assert cluster.get("/health").json()["status"] == "ok"
+    assert cluster.get("/v1//health").json()["status"] == "ok"
 
 
 def test_what_a_client_did_wrong_is_told_as_by_one_server(cluster):
