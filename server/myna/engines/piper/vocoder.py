@@ -79,13 +79,13 @@ def load_vocoder(
     """
     try:
         halves = halved(file.read_bytes())
+        front = in_eight_bits(halves.front, _EIGHT_BITS) if device == "cpu" else halves.front
+        decode = _in_bfloat16(halves, threads) if compute_type == "bfloat16" else None
+        if decode is None:
+            decode = _in_onnxruntime(halves, device, threads)
     except UnfitError as reason:
         _log.info("%s is run whole: %s", file.name, reason)
         return WholeVocoder(onnx_session(file, device, threads, also=DURATIONS))
-    decode = _in_bfloat16(halves, threads) if compute_type == "bfloat16" else None
-    if decode is None:
-        decode = _in_onnxruntime(halves, device, threads)
-    front = in_eight_bits(halves.front, _EIGHT_BITS) if device == "cpu" else halves.front
     return SplitVocoder(halves, onnx_session(front.written(), device, threads), decode)
 
 

@@ -10,10 +10,12 @@ import numpy as np
 import pytest
 
 from myna.conversion.graph import Graph
-from myna.engines.onnx_graph import Network, UnfitError
+from myna.engines.devices import SpeechComputeType
+from myna.engines.onnx_graph import Network, Tensor, UnfitError
 from myna.engines.piper.halves import halved
 from myna.engines.piper.vocoder import EARLY_FRAMES, SplitVocoder, WholeVocoder, load_vocoder, roomy
-from myna.protobuf import text
+from myna.onnx_messages import FLOAT
+from myna.protobuf import data, integer, text
 
 CHANNELS, HOP = 4, 8
 RANDOM = np.random.default_rng(5)
@@ -117,6 +119,22 @@ def test_few_lengths_are_made() -> None:
 def test_a_decoder_that_bfloat16_cannot_have_is_still_split(tmp_path: Path) -> None:
     (tmp_path / "voice.onnx").write_bytes(network(pads=(5, 7)))
     assert isinstance(load_vocoder(tmp_path / "voice.onnx", "cpu", 1, "bfloat16"), SplitVocoder)
+
+
+@pytest.mark.parametrize("compute_type", ["float32", "bfloat16"])
+def test_weights_that_cannot_be_read_are_run_as_they_are(
+    tmp_path: Path, compute_type: SpeechComputeType
+) -> None:
+    """Number by number instead of byte by byte, as some writers of networks do."""
+    read = Network.read(network())
+    tensors = {
+        name: Tensor(one.shape, integer(2, FLOAT) + text(8, name) + data(4, one.numbers.tobytes()))
+        for name, one in read.tensors.items()
+    }
+    (tmp_path / "voice.onnx").write_bytes(replace(read, tensors=tensors).written())
+    vocoder = load_vocoder(tmp_path / "voice.onnx", "cpu", 1, compute_type)
+    assert isinstance(vocoder, WholeVocoder)
+    assert len(vocoder.speak(feed(40))[0]) == 40 * HOP
 
 
 def test_no_weights_are_kept_but_those_that_are_used(tmp_path: Path) -> None:
