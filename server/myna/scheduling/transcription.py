@@ -194,14 +194,19 @@ class Transcription:
             DeadlineExceeded: it took longer than its bounds allow.
             MynaError: the audio or the engine failed; what was yielded before stays true.
         """
+        told_s = 0.0
         try:
             while (result := await self._in_time(self._next())) is not None:
                 self._language = self._language or result.language
-                yield self._said(result.segments)
+                said = self._said(result.segments)
+                told_s = said.done_s
+                yield said
             if self._hearing is not None:
                 async with aclosing(self._hearing.rest()) as rest:
                     while (settled := await self._in_time(anext(rest, None))) is not None:
                         yield Progress(self._kept(settled), self._done_s)
+            elif 0 < told_s < self._done_s:  # that this window was the last was not known yet
+                yield Progress((), self._done_s)
         finally:
             await self._leave()
 
