@@ -78,8 +78,6 @@ def build_synthesizer(model: PlannedModel, settings: Settings, threads: int) -> 
     from myna.engines.piper import PiperSynthesizer  # noqa: PLC0415 - loaded when chosen
 
     device = _onnx_device(settings.device)
-    asked, quick = settings.tts_compute_type, bfloat16.is_quick()
-    wanted = asked == "bfloat16" or (asked == "auto" and quick and device == "cpu")
     return PiperSynthesizer.load(
         model.folder,
         model.id,
@@ -87,7 +85,10 @@ def build_synthesizer(model: PlannedModel, settings: Settings, threads: int) -> 
         threads=1,
         workers=threads,
         compute_type=choose_speech_compute_type(
-            asked, device, torch=wanted and bfloat16.has_torch(), quick=quick
+            settings.tts_compute_type,
+            device,
+            quick=bfloat16.is_quick(),
+            has_torch=bfloat16.has_torch,
         ),
     )
 

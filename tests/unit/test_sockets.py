@@ -50,12 +50,18 @@ async def listening(scope, receive, send):
         pass
 
 
-async def broken_off() -> tuple[Socket, Line]:
-    """A socket whose client has begun a message that is too large."""
+def connected() -> tuple[Socket, Line]:
+    """A socket that has heard nothing yet."""
     config = uvicorn.Config(listening, ws=Socket, ws_max_size=1000, log_config=None)
     config.load()
     socket, line = Socket(config, ServerState(), {}), Line()
     socket.connection_made(line)
+    return socket, line
+
+
+async def broken_off() -> tuple[Socket, Line]:
+    """A socket whose client has begun a message that is too large."""
+    socket, line = connected()
     socket.data_received(HANDSHAKE)
     for _ in range(10):
         await asyncio.sleep(0)
@@ -104,10 +110,7 @@ def test_who_never_stops_writing_is_cut_off():
 
 def test_a_handshake_that_is_too_long_is_told_so_and_has_an_end():
     async def main() -> None:
-        config = uvicorn.Config(listening, ws=Socket, log_config=None)
-        config.load()
-        socket, line = Socket(config, ServerState(), {}), Line()
-        socket.connection_made(line)
+        socket, line = connected()
         socket.data_received(
             HANDSHAKE.replace(b"\r\n\r\n", b"\r\nCookie: " + b"x" * 9000 + b"\r\n\r\n")
         )

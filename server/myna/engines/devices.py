@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from typing import Literal
 
 DeviceChoice = Literal["auto", "cpu", "cuda"]
@@ -51,23 +52,28 @@ def choose_compute_type(asked: str, device: Device, supported: set[str]) -> str:
 
 
 def choose_speech_compute_type(
-    asked: SpeechComputeTypeChoice, device: Device, *, torch: bool, quick: bool
+    asked: SpeechComputeTypeChoice,
+    device: Device,
+    *,
+    quick: bool,
+    has_torch: Callable[[], bool],
 ) -> SpeechComputeType:
-    """`auto` takes bfloat16 where it is `quick`, on a processor that multiplies it. `torch` says
-    whether that can be had, without which there is no bfloat16.
+    """`auto` takes bfloat16 where it is `quick`, on a processor that multiplies it. `has_torch`
+    says whether that can be had, without which there is no bfloat16; it is asked only if it
+    matters, as it takes a second.
 
     Raises:
         ValueError: bfloat16 was asked for and cannot be had.
     """
     if asked == "auto":
-        return "bfloat16" if torch and quick and device == "cpu" else "float32"
-    if asked == "bfloat16" and not torch:
+        return "bfloat16" if quick and device == "cpu" and has_torch() else "float32"
+    if asked == "bfloat16" and device != "cpu":
+        raise ValueError(f"tts_compute_type is set to bfloat16, which is not for {device}")
+    if asked == "bfloat16" and not has_torch():
         raise ValueError(
             "tts_compute_type is set to bfloat16, which needs torch; install the extra "
             "myna[torch], or see the log for why it cannot be loaded"
         )
-    if asked == "bfloat16" and device != "cpu":
-        raise ValueError(f"tts_compute_type is set to bfloat16, which is not for {device}")
     return asked
 
 

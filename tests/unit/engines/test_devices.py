@@ -93,13 +93,21 @@ def test_where_affinity_is_unknown_every_core_counts(monkeypatch):
     ],
 )
 def test_speech_is_reckoned_in_bfloat16_where_that_is_quick(device, torch, quick, chosen):
-    assert choose_speech_compute_type("auto", device, torch=torch, quick=quick) == chosen
+    assert (
+        choose_speech_compute_type("auto", device, quick=quick, has_torch=lambda: torch) == chosen
+    )
 
 
 def test_speech_is_reckoned_as_asked_or_it_is_said_why_not():
-    assert choose_speech_compute_type("float32", "cpu", torch=True, quick=True) == "float32"
-    assert choose_speech_compute_type("bfloat16", "cpu", torch=True, quick=False) == "bfloat16"
+    assert (
+        choose_speech_compute_type("float32", "cpu", quick=True, has_torch=lambda: True)
+        == "float32"
+    )
+    assert (
+        choose_speech_compute_type("bfloat16", "cpu", quick=False, has_torch=lambda: True)
+        == "bfloat16"
+    )
     with pytest.raises(ValueError, match=r"myna\[torch\]"):
-        choose_speech_compute_type("bfloat16", "cpu", torch=False, quick=True)
+        choose_speech_compute_type("bfloat16", "cpu", quick=True, has_torch=lambda: False)
     with pytest.raises(ValueError, match="not for cuda"):
-        choose_speech_compute_type("bfloat16", "cuda", torch=True, quick=True)
+        choose_speech_compute_type("bfloat16", "cuda", quick=True, has_torch=lambda: True)

@@ -80,13 +80,13 @@ def load_vocoder(
     try:
         halves = halved(file.read_bytes())
         front = in_eight_bits(halves.front, _EIGHT_BITS) if device == "cpu" else halves.front
-        decode = _in_bfloat16(halves, threads) if compute_type == "bfloat16" else None
-        if decode is None:
-            decode = _in_onnxruntime(halves, device, threads)
+        quick = _in_bfloat16(halves, threads) if compute_type == "bfloat16" else None
+        decode = quick or _in_onnxruntime(halves, device, threads)
     except UnfitError as reason:
         _log.info("%s is run whole: %s", file.name, reason)
         return WholeVocoder(onnx_session(file, device, threads, also=DURATIONS))
-    return SplitVocoder(halves, onnx_session(front.written(), device, threads), decode)
+    session = onnx_session(front.written(), device, threads)
+    return SplitVocoder(halves, session, decode, most=MOST_FRAMES if quick else None)
 
 
 def _in_onnxruntime(halves: Halves, device: Device, threads: int) -> Decode:
@@ -97,7 +97,7 @@ def _in_onnxruntime(halves: Halves, device: Device, threads: int) -> Decode:
 
 def _in_bfloat16(halves: Halves, threads: int) -> Decode | None:
     """None where the decoder has something in it that is not known in bfloat16."""
-    latent, context = halves.latent, halves.context
+    latent = halves.latent
     try:
         network = Bfloat16Network(halves.decoder, threads)
     except UnfitError as reason:
@@ -105,21 +105,13 @@ def _in_bfloat16(halves: Halves, threads: int) -> Decode | None:
         return None
     _log.info("speech is made in bfloat16, by torch")
 
-    def made(feed: Feed, begin: int, end: int) -> NDArray[np.float32]:
-        """The sound of some frames."""
-        first, last = max(0, begin - context), end + context
-        frames = feed[latent][..., first:last]
-        length = roomy(frames.shape[-1])
-        # The last frame goes on, which is as silent as what is at the end.
-        edges = [(0, 0), (0, 0), (0, 0), (0, length - frames.shape[-1])]
-        sound = network.run({**feed, latent: np.pad(frames, edges, mode="edge")})
-        hop = sound.shape[-1] // length
-        return sound[..., (begin - first) * hop : (end - first) * hop]
-
     def decode(feed: Feed) -> NDArray[np.float32]:
         count = feed[latent].shape[-1]
-        bounds = np.linspace(0, count, 1 + -(-count // MOST_FRAMES), dtype=int).tolist()
-        return np.concatenate([made(feed, *part) for part in pairwise(bounds)], axis=-1)
+        length = roomy(count)
+        # The last frame goes on, which is as silent as what is at the end.
+        edges = [(0, 0), (0, 0), (0, 0), (0, length - count)]
+        sound = network.run({**feed, latent: np.pad(feed[latent], edges, mode="edge")})
+        return sound[..., : sound.shape[-1] // length * count]
 
     return decode
 
@@ -151,33 +143,37 @@ class WholeVocoder:
 class SplitVocoder:
     """A network in two halves, of which the second can begin before the end."""
 
-    def __init__(self, halves: Halves, front: onnxruntime.InferenceSession, decode: Decode) -> None:
+    def __init__(
+        self,
+        halves: Halves,
+        front: onnxruntime.InferenceSession,
+        decode: Decode,
+        *,
+        most: int | None = None,
+    ) -> None:
+        """`most` is how many frames are decoded at a time, beside those around them; None for any
+        number."""
         self.times = halves.times
         self._latent_name = halves.latent
         self._conditions = halves.conditions
         self._context = halves.context
         self._front = front
-        self._sound = decode
+        self._decode = decode
+        self._most = most
 
     def speak(self, feed: Feed) -> tuple[Samples, Frames | None]:
         """One run."""
         latent, frames, conditions = self._latent(feed)
-        return self._decode(latent, conditions), frames
+        return self._sound(latent, conditions, 0, latent.shape[-1]), frames
 
     def begin(self, feed: Feed) -> Iterator[tuple[Samples, bool]]:
         """First EARLY_FRAMES, then the rest; together what `speak` makes."""
         latent, _, conditions = self._latent(feed)
-        count, context = latent.shape[-1], self._context
-        if count < EARLY_FRAMES + _LEAST_FRAMES:
-            yield self._decode(latent, conditions), True
-            return
-        ahead = min(count, EARLY_FRAMES + context)
-        made = self._decode(latent[..., :ahead], conditions)
-        hop = len(made) // ahead
-        yield made[: EARLY_FRAMES * hop], False
-        back = max(0, EARLY_FRAMES - context)
-        rest = self._decode(latent[..., back:], conditions)
-        yield rest[(EARLY_FRAMES - back) * hop :], True
+        count, early = latent.shape[-1], 0
+        if count >= EARLY_FRAMES + _LEAST_FRAMES:
+            early = EARLY_FRAMES
+            yield self._sound(latent, conditions, 0, early), False
+        yield self._sound(latent, conditions, early, count), True
 
     def _latent(self, feed: Feed) -> tuple[NDArray[np.float32], Frames | None, Feed]:
         made = [np.asarray(each) for each in self._front.run(None, dict(feed))]
@@ -186,8 +182,22 @@ class SplitVocoder:
         named = zip(self._conditions, map(_planar, conditions), strict=True)
         return made[0], frames, dict(named)
 
-    def _decode(self, latent: NDArray[np.float32], conditions: Feed) -> Samples:
-        return self._sound({self._latent_name: _planar(latent), **conditions}).reshape(-1)
+    def _sound(
+        self, latent: NDArray[np.float32], conditions: Feed, begin: int, end: int
+    ) -> Samples:
+        """That of some frames."""
+        parts = max(1, -(-(end - begin) // self._most)) if self._most else 1
+        bounds = np.linspace(begin, end, 1 + parts, dtype=int).tolist()
+        made = [self._part(latent, conditions, *part) for part in pairwise(bounds)]
+        return np.concatenate(made)
+
+    def _part(self, latent: NDArray[np.float32], conditions: Feed, begin: int, end: int) -> Samples:
+        """The same, decoded at once with the frames around them that have a part in it."""
+        first = max(0, begin - self._context)
+        frames = latent[..., first : end + self._context]
+        sound = self._decode({self._latent_name: _planar(frames), **conditions}).reshape(-1)
+        hop = len(sound) // frames.shape[-1]
+        return sound[(begin - first) * hop : (end - first) * hop]
 
 
 def _planar(values: NDArray[np.float32]) -> NDArray[np.float32]:
