@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, cast
 import click
 
 from myna import __version__
+from myna.machine import tell_libraries
 from myna.settings import Settings, load
 
 if TYPE_CHECKING:
@@ -64,6 +65,7 @@ def _settings(config: Path | None, given: dict[str, Any]) -> Settings:
 @click.version_option(__version__, prog_name="myna")
 def main() -> None:
     """Myna speaks OpenAI's Audio API on local models."""
+    tell_libraries()
 
 
 @main.command()

@@ -1,4 +1,4 @@
-"""The memory of this process, and what the C library does with it."""
+"""What this process asks of the machine: how the C library keeps memory, how libraries wait."""
 
 from __future__ import annotations
 
@@ -15,8 +15,29 @@ _M_MMAP_MAX = -4
 _M_ARENA_MAX = -8
 _LARGEST = 2**31 - 1
 
+LIBRARIES = {
+    "OPENBLAS_NUM_THREADS": "1",
+    "OMP_WAIT_POLICY": "ACTIVE",
+    "GOMP_SPINCOUNT": "10000",
+}
+"""What numpy's OpenBLAS and CTranslate2's libgomp are to read when they are loaded.
+
+OpenBLAS has a thread for each core, and after each product of matrices those spin for a twentieth
+of a second on cores that the engines need; the products made here are too small to gain from them.
+libgomp's threads wait for work much more often than a futex is quick: in a decoder there are fifty
+microseconds from one step to the next. They spin for less than a millisecond instead."""
+
 _PROBE_BYTES = 8 << 20
 """A buffer of the size that engines allocate and free in every call."""
+
+
+def tell_libraries() -> None:
+    """Set LIBRARIES in this process's environment, but for what its user has set.
+
+    To be called before numpy and CTranslate2 are imported; children inherit it.
+    """
+    for name, value in LIBRARIES.items():
+        os.environ.setdefault(name, value)
 
 
 def keep_freed_memory() -> bool:

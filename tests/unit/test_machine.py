@@ -1,10 +1,13 @@
-"""The allocator's settings do what they are there for, in a process of their own."""
+"""What is asked of the C library and of others does what it is there for."""
 
+import os
 import platform
 import subprocess
 import sys
 
 import pytest
+
+from myna import machine
 
 on_glibc = pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="the knobs are glibc's")
 
@@ -37,8 +40,44 @@ def test_freed_memory_is_kept_for_reuse_and_can_be_given_back():
 
 
 def test_without_glibc_nothing_is_touched(monkeypatch):
-    from myna import machine
-
     monkeypatch.setattr("platform.libc_ver", lambda: ("musl", "1.2"))
     assert not machine.keep_freed_memory()
     assert not machine.give_back_freed_memory()
+
+
+LIBRARIES = """
+import os, sys, threading
+from myna.cli import main
+
+main(["models", "--help"], standalone_mode=False)
+assert "numpy" not in sys.modules and "ctranslate2" not in sys.modules
+import numpy
+
+before = len(os.listdir("/proc/self/task"))
+numpy.ones((600, 600), numpy.float32) @ numpy.ones((600, 600), numpy.float32)
+print(os.environ["OMP_WAIT_POLICY"], len(os.listdir("/proc/self/task")) - before, before)
+"""
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="threads are counted in /proc")
+def test_the_command_line_tells_libraries_how_to_wait_before_they_are_loaded():
+    done = subprocess.run(
+        [sys.executable, "-c", LIBRARIES],
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=240,
+        env=without(os.environ, "OPENBLAS_NUM_THREADS", "OMP_WAIT_POLICY") | {"LANG": "C"},
+    )
+    assert done.stdout.split()[-3:] == ["ACTIVE", "0", "1"]
+
+
+def test_what_the_user_has_set_for_libraries_stays(monkeypatch):
+    environment = {"OPENBLAS_NUM_THREADS": "4"}
+    monkeypatch.setattr("os.environ", environment)
+    machine.tell_libraries()
+    assert environment == machine.LIBRARIES | {"OPENBLAS_NUM_THREADS": "4"}
+
+
+def without(environment, *names):
+    return {name: value for name, value in environment.items() if name not in names}

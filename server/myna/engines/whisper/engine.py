@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Generator, Hashable, Sequence
-from contextlib import contextmanager
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from threading import Lock
 
 import ctranslate2
 import numpy as np
@@ -18,6 +16,7 @@ from numpy.typing import NDArray
 from myna.engines.contract.samples import SAMPLE_RATE_HZ, Window
 from myna.engines.contract.transcriber import DecodingOptions, WindowJob, WindowResult
 from myna.engines.devices import Device, DeviceChoice, choose_compute_type, choose_device
+from myna.engines.whisper.copies import Copies
 from myna.engines.whisper.fallback import Attempt, Step, best, next_step
 from myna.engines.whisper.reading import Reading, read_words
 from myna.engines.whisper.vocabulary import Vocabulary
@@ -44,6 +43,10 @@ _BATCH_LIMIT: dict[Device, int] = {"cpu": 8, "cuda": 16}
 _BATCH_LIMIT_S: dict[Device, float] = {"cpu": 120.0, "cuda": 480.0}
 """A window of 30 s with five beams takes 50 MB and more while it is decoded."""
 _HOP = SAMPLE_RATE_HZ // FRAMES_PER_S
+_STEPS_BEFORE = 2
+"""What the prompt, and keys and values of the audio, take in steps of the decoder, about."""
+_WARM_RUNS = 4
+"""So many that decoding on one core and on all has been tried twice."""
 
 Features = NDArray[np.float32]
 
@@ -103,17 +106,14 @@ class WhisperTranscriber:
                 intra_threads=threads,
             )
 
-        self._decoder = load(pools.decoders, pools.decoder_threads)
-        self._encoder = load(1, pools.encoder_threads) if pools.apart else self._decoder
-        multilingual = bool(self._decoder.is_multilingual)
+        self._copies = Copies(load, pools)
+        multilingual = bool(self._copies.any.is_multilingual)
         self.translates = multilingual
         self._vocabulary = Vocabulary(folder, multilingual=multilingual)
         known = self._vocabulary.language_tokens.values() if multilingual else ("en",)
         self.languages = frozenset(known)
-        self._extractor = FeatureExtractor(feature_size=int(self._decoder.n_mels))
+        self._extractor = FeatureExtractor(feature_size=int(self._copies.any.n_mels))
         self._sizing = sizing or Sizing()
-        self._lock = Lock()
-        self._running = 0
         self._closed = False
 
     def prompt_tokens(self, options: DecodingOptions) -> int:
@@ -152,7 +152,7 @@ class WhisperTranscriber:
         works = [self._work(job) for job in jobs]
         if self._closed:
             return [EngineFailure(f"{self.name} has been unloaded") for _ in jobs]
-        with self._counted():
+        with self._copies.batch():
             return self._run(jobs, works)
 
     def _run(
@@ -172,27 +172,15 @@ class WhisperTranscriber:
         return results
 
     def warm_up(self) -> None:
-        """Decode a second of faint noise."""
+        """Decode a second of faint noise, in each of the ways there are."""
         noise = np.random.default_rng(0).standard_normal(SAMPLE_RATE_HZ).astype(np.float32) * 1e-3
-        self.run([WindowJob(Window(noise, 0.0), DecodingOptions(beam_size=1))])
+        for _ in range(_WARM_RUNS):
+            self.run([WindowJob(Window(noise, 0.0), DecodingOptions())])
 
     def close(self) -> None:
         """Give the memory back; what runs afterwards fails."""
         self._closed = True
-        self._decoder.unload_model()
-        if self._encoder is not self._decoder:
-            self._encoder.unload_model()
-
-    @contextmanager
-    def _counted(self) -> Generator[None]:
-        """One of the batches that run now."""
-        with self._lock:
-            self._running += 1
-        try:
-            yield
-        finally:
-            with self._lock:
-                self._running -= 1
+        self._copies.unload()
 
     def _work(self, job: WindowJob) -> _Work:
         if not isinstance(job.state, _Work):
@@ -224,14 +212,12 @@ class WhisperTranscriber:
     def _encode(self, jobs: Sequence[WindowJob], works: Sequence[_Work]) -> ctranslate2.StorageView:
         rows = [self._features(job, work) for job, work in zip(jobs, works, strict=True)]
         if self.device == "cuda":
-            return self._encoder.encode(_view(np.stack(rows)))
+            return self._copies.encoder().encode(_view(np.stack(rows)))
         # One by one: on a CPU the encoder gains nothing from a batch, and its attention over 30 s
-        # takes 72 MB for every window that is encoded at once. With all cores only while no other
-        # batch runs: threads that wait for each other on cores that others use cost both dear.
+        # takes 72 MB for every window that is encoded at once.
         for work, row in zip(works, rows, strict=True):
             if work.encoded is None:
-                model = self._encoder if self._running == 1 else self._decoder
-                work.encoded = np.array(model.encode(_view(row[None])))[0]
+                work.encoded = np.array(self._copies.encoder().encode(_view(row[None])))[0]
         return _view(np.stack([work.encoded for work in works if work.encoded is not None]))
 
     def _detect(
@@ -239,7 +225,7 @@ class WhisperTranscriber:
     ) -> None:
         if all(work.language for work in works):
             return
-        found = self._decoder.detect_language(encoded)
+        found = self._copies.any.detect_language(encoded)
         for job, work, ranked in zip(jobs, works, found, strict=True):
             codes = [self._vocabulary.language_tokens[token] for token, _ in ranked]
             wanted = [code for code in codes if code in job.options.candidates]
@@ -260,19 +246,23 @@ class WhisperTranscriber:
         budgets = [_budget(job.window.seconds, len(prompts[0])) for job in jobs]
         budget = max(budgets)
         sampled = step.temperature > 0
-        results = self._decoder.generate(
-            encoded,
-            prompts,
-            max_length=max(2 * budget, len(prompts[0]) + budget),
-            return_scores=True,
-            return_no_speech_prob=True,
-            suppress_tokens=self._vocabulary.suppressed,
-            max_initial_timestamp_index=_FIRST_TIMESTAMP_WITHIN,
-            beam_size=1 if sampled else options.beam_size,
-            num_hypotheses=_BEST_OF if sampled else 1,
-            sampling_topk=0 if sampled else 1,
-            sampling_temperature=step.temperature if sampled else 1,
-        )
+        rows = len(jobs) * (_BEST_OF if sampled else options.beam_size)
+        with self._copies.decoder(rows) as decoding:
+            results = decoding.model.generate(
+                encoded,
+                prompts,
+                max_length=max(2 * budget, len(prompts[0]) + budget),
+                return_scores=True,
+                return_no_speech_prob=True,
+                suppress_tokens=self._vocabulary.suppressed,
+                max_initial_timestamp_index=_FIRST_TIMESTAMP_WITHIN,
+                beam_size=1 if sampled else options.beam_size,
+                num_hypotheses=_BEST_OF if sampled else 1,
+                sampling_topk=0 if sampled else 1,
+                sampling_temperature=step.temperature if sampled else 1,
+            )
+            longest = max(len(result.sequences_ids[0]) for result in results)
+            decoding.steps = longest + _STEPS_BEFORE
         full = frames == FULL_FRAMES
         return [
             self._attempt(result, step, own, full_length=full)
@@ -321,7 +311,7 @@ class WhisperTranscriber:
         timed = [row for row, reading in readings.items() if reading.wants_alignment]
         if timed:
             view = encoded if len(timed) == len(jobs) else _view(np.array(encoded)[timed])
-            read_words(self._decoder, view, [readings[row] for row in timed])
+            read_words(self._copies.any, view, [readings[row] for row in timed])
         for row in readings:
             works[row].features = works[row].encoded = None
         return [
