@@ -9,7 +9,8 @@ from typing import Literal
 DeviceChoice = Literal["auto", "cpu", "cuda"]
 Device = Literal["cpu", "cuda"]
 SpeechComputeTypeChoice = Literal["auto", "float32", "bfloat16"]
-SpeechComputeType = Literal["float32", "bfloat16"]
+SpeechComputeType = Literal["float32", "bfloat16", "quicker"]
+"""`quicker`: whichever of the two a trial finds to be so."""
 
 _PREFERRED = {
     "cpu": ("int8", "int8_float32", "float32"),
@@ -58,15 +59,15 @@ def choose_speech_compute_type(
     quick: bool,
     has_torch: Callable[[], bool],
 ) -> SpeechComputeType:
-    """`auto` takes bfloat16 where it is `quick`, on a processor that multiplies it. `has_torch`
-    says whether that can be had, without which there is no bfloat16; it is asked only if it
-    matters, as it takes a second.
+    """`auto` tries bfloat16 where it may be `quick`, on a processor that multiplies it: some do so
+    at no more than the rate of float32. `has_torch` says whether that can be had, without which
+    there is no bfloat16; it is asked only if it matters, as it takes a second.
 
     Raises:
         ValueError: bfloat16 was asked for and cannot be had.
     """
     if asked == "auto":
-        return "bfloat16" if quick and device == "cpu" and has_torch() else "float32"
+        return "quicker" if quick and device == "cpu" and has_torch() else "float32"
     if asked == "bfloat16" and device != "cpu":
         raise ValueError(f"tts_compute_type is set to bfloat16, which is not for {device}")
     if asked == "bfloat16" and not has_torch():

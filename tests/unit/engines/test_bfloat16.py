@@ -92,14 +92,22 @@ def test_what_is_not_known_here_is_unfit(network: Network, reason: str) -> None:
         Bfloat16Network(network, 1)
 
 
-@pytest.mark.parametrize("flag", ["avx512_bf16", "amx_bf16"])
-def test_a_processor_says_whether_it_multiplies_bfloat16(tmp_path: Path, flag: str) -> None:
+@pytest.mark.parametrize(
+    ("vendor", "flags", "quick"),
+    [
+        ("AuthenticAMD", "avx512f", False),
+        ("AuthenticAMD", "avx512f avx512_bf16", True),
+        ("GenuineIntel", "avx512f avx512_bf16", False),
+        ("GenuineIntel", "avx512f avx512_bf16 amx_bf16 amx_tile", True),
+    ],
+)
+def test_a_processor_says_whether_it_may_be_quick_at_bfloat16(
+    tmp_path: Path, vendor: str, flags: str, *, quick: bool
+) -> None:
     told = tmp_path / "cpuinfo"
     assert not is_quick(told)
-    told.write_text("processor : 0\nflags : fpu sse2 avx512f\n")
-    assert not is_quick(told)
-    told.write_text(f"processor : 0\nflags : fpu sse2 avx512f {flag}\n")
-    assert is_quick(told)
+    told.write_text(f"processor\t: 0\nvendor_id\t: {vendor}\nflags\t\t: fpu sse2 {flags}\n")
+    assert is_quick(told) is quick
 
 
 def test_a_torch_that_cannot_be_loaded_is_none(

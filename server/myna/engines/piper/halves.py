@@ -35,6 +35,16 @@ class Halves:
     context: int
     """How many frames before and after one have a part in its sound."""
 
+    def channels(self, name: str) -> int:
+        """How many `latent` or one of `conditions` has, by the convolution that reads it.
+
+        Raises UnfitError where none does.
+        """
+        for node in self.decoder.nodes:
+            if node.operator == "Conv" and node.inputs[0] == name:
+                return self.decoder.tensors[node.inputs[1]].shape[1] * node.groups
+        raise UnfitError(f"{name} goes into no convolution")
+
 
 def halved(file: bytes) -> Halves:
     """The halves of an .onnx file. Raises UnfitError where it is not built as Piper builds them."""

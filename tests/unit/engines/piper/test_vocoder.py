@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import gc
+from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -12,8 +14,17 @@ import pytest
 from myna.conversion.graph import Graph
 from myna.engines.devices import SpeechComputeType
 from myna.engines.onnx_graph import Network, Tensor, UnfitError
+from myna.engines.piper import vocoder
 from myna.engines.piper.halves import halved
-from myna.engines.piper.vocoder import EARLY_FRAMES, SplitVocoder, WholeVocoder, load_vocoder, roomy
+from myna.engines.piper.vocoder import (
+    EARLY_FRAMES,
+    Decode,
+    Feed,
+    SplitVocoder,
+    WholeVocoder,
+    load_vocoder,
+    roomy,
+)
 from myna.onnx_messages import FLOAT
 from myna.protobuf import data, integer, text
 
@@ -25,8 +36,9 @@ def weights(*shape: int) -> np.ndarray:
     return (RANDOM.normal(size=shape) / 4).astype(np.float32)
 
 
-def network(*, spoken_by: bool = False, pads: tuple[int, int] = (6, 6)) -> bytes:
-    """`latent`, as it is given, and what a decoder with two levels makes of it."""
+def network(*, spoken_by: bool = False, pads: tuple[int, int] = (6, 6), read: bool = True) -> bytes:
+    """`latent`, as it is given, and what a decoder with two levels makes of it; `read` says whether
+    who speaks is read by a convolution, as in Piper's."""
     graph = Graph("voice")
     given = graph.input("given", (1, CHANNELS, "frames"))
     latent = graph.node("Tanh", given)
@@ -37,6 +49,11 @@ def network(*, spoken_by: bool = False, pads: tuple[int, int] = (6, 6)) -> bytes
     )
     if spoken_by:
         who = graph.node("Tanh", graph.input("who", (1, CHANNELS, 1)))
+        if read:
+            one = {"kernel_shape": [1], "strides": [1], "dilations": [1], "pads": [0, 0]}
+            who = nodes["cond/Conv"] = graph.node(
+                "Conv", who, graph.constant(weights(CHANNELS, CHANNELS, 1)), **one
+            )
         at = nodes["Add"] = graph.node("Add", at, who)
     up = {"kernel_shape": [16], "strides": [HOP], "dilations": [1], "pads": [4, 4]}
     at = nodes["ups.0/ConvTranspose"] = graph.node(
@@ -107,6 +124,49 @@ def test_in_bfloat16_it_is_nearly_the_same(tmp_path: Path, frames: int) -> None:
     # At its very end it goes on into a frame that is repeated instead of into nothing.
     inner = max(0, frames - 5) * HOP
     assert np.allclose(made[:inner], exact.speak(asked)[0][:inner], atol=0.02)
+
+
+@pytest.mark.parametrize(("exact_s", "quick_s"), [(0.02, 0.01), (0.01, 0.02)])
+@pytest.mark.parametrize("spoken_by", [False, True])
+def test_of_two_number_formats_the_quicker_one_is_kept(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    exact_s: float,
+    quick_s: float,
+    *,
+    spoken_by: bool,
+) -> None:
+    clock = 0.0
+    used: list[str] = []
+
+    def timed(name: str, seconds: float, make: Callable[..., Decode]) -> Callable[..., Decode]:
+        def decode(made: Decode, asked: Feed) -> np.ndarray:
+            nonlocal clock
+            clock += seconds
+            used.append(name)
+            return made(asked)
+
+        return lambda *given: partial(decode, make(*given))
+
+    for name, seconds in (("_in_onnxruntime", exact_s), ("_in_bfloat16", quick_s)):
+        made = timed(name, seconds, getattr(vocoder, name))
+        monkeypatch.setattr(vocoder, name, made)
+    monkeypatch.setattr("time.perf_counter", lambda: clock)
+    (tmp_path / "voice.onnx").write_bytes(network(spoken_by=spoken_by))
+    kept = load_vocoder(tmp_path / "voice.onnx", "cpu", 1, "quicker")
+    assert {*used} == {"_in_onnxruntime", "_in_bfloat16"}
+    used.clear()
+    more = {"who": weights(1, CHANNELS, 1)} if spoken_by else {}
+    assert len(kept.speak(feed(30, **more))[0]) == 30 * HOP
+    assert used == ["_in_bfloat16" if quick_s < exact_s else "_in_onnxruntime"]
+
+
+def test_formats_that_cannot_be_compared_leave_it_as_it_is(tmp_path: Path) -> None:
+    file = network(spoken_by=True, read=False)
+    exact = loaded(tmp_path, file)
+    kept = load_vocoder(tmp_path / "voice.onnx", "cpu", 1, "quicker")
+    asked = feed(40, who=weights(1, CHANNELS, 1))
+    assert np.array_equal(kept.speak(asked)[0], exact.speak(asked)[0])
 
 
 def test_few_lengths_are_made() -> None:
