@@ -131,8 +131,8 @@ class Settings(BaseSettings):
     tts_compute_type: Literal["auto", "float32", "bfloat16"] = Field(
         "auto",
         description="Piper's number format on a CPU; auto tries bfloat16 where the extra "
-        "myna[torch] is installed and the processor has AMX or is AMD's with AVX512-BF16, and keeps "
-        "it where it is quicker (1.4 times as fast on AMD's).",
+        "myna[torch] is installed and the processor has AMX or is AMD's with AVX512-BF16, and "
+        "keeps it where it is quicker (1.4 times as fast on AMD's).",
     )
     threads: int = Field(
         0, ge=0, description="CPU threads for all engines together; 0 takes every core."

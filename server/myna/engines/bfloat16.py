@@ -23,7 +23,6 @@ from numpy.typing import NDArray
 
 from myna.engines.onnx_graph import Network, Node, Tensor, UnfitError
 
-
 _log = logging.getLogger(__name__)
 
 _METHODS = {
