@@ -16,7 +16,7 @@ from myna.audio.decode import DecodeLimits, Decoder
 from myna.building import build_diarizer, build_synthesizer, build_transcriber
 from myna.engines.contract.synthesizer import Synthesizer
 from myna.engines.contract.transcriber import Transcriber, WindowJob, WindowResult
-from myna.machine import give_back_freed_memory
+from myna.machine import give_back_freed_memory, loading
 from myna.plan import ModelPlan, PlannedModel
 from myna.scheduling.admission import Admission
 from myna.scheduling.casting import check_stand_ins
@@ -236,7 +236,8 @@ def speech_names(
 def _timed(model: PlannedModel, build: Callable[[], _Engine]) -> _Engine:
     _log.info("loading %s (%s)", model.id, model.engine)
     started_s = time.perf_counter()
-    engine = build()
+    with loading():
+        engine = build()
     loaded_s = time.perf_counter()
     engine.warm_up()
     warm_s = time.perf_counter()

@@ -7,13 +7,18 @@ import os
 import platform
 import resource
 import sys
+from collections.abc import Generator
+from contextlib import contextmanager
 from pathlib import Path
 
 # From glibc's malloc.h.
 _M_TRIM_THRESHOLD = -1
+_M_MMAP_THRESHOLD = -3
 _M_MMAP_MAX = -4
 _M_ARENA_MAX = -8
 _LARGEST = 2**31 - 1
+_USUAL_MAPPINGS = 65_536
+_USUAL_THRESHOLD = 128 << 10
 
 LIBRARIES = {
     "OPENBLAS_NUM_THREADS": "1",
@@ -59,6 +64,24 @@ def keep_freed_memory() -> bool:
         return False
     _faults_of_a_buffer(libc)
     return _faults_of_a_buffer(libc) < _PROBE_BYTES // resource.getpagesize() // 8
+
+
+@contextmanager
+def loading() -> Generator[None]:
+    """While a model is loaded, give freed memory back at once; keep it for reuse afterwards.
+
+    Who reads weights and packs them frees three times what stays, and kept, that would lie between
+    what stays. With Whisper base held twice, a process takes 290 MB so, and 650 otherwise.
+    """
+    libc = _glibc()
+    if libc is not None:
+        libc.mallopt(_M_MMAP_THRESHOLD, _USUAL_THRESHOLD)
+        libc.mallopt(_M_MMAP_MAX, _USUAL_MAPPINGS)
+    try:
+        yield
+    finally:
+        give_back_freed_memory()
+        keep_freed_memory()
 
 
 def give_back_freed_memory() -> bool:

@@ -129,6 +129,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "settings_docs": {"settings"},
     "testing": set(),  # pytest imports it at every start
     "cli": {
+        "machine",
         "airgap",
         "cluster.serving",
         "serving",

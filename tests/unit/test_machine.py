@@ -39,10 +39,40 @@ def test_freed_memory_is_kept_for_reuse_and_can_be_given_back():
     assert int(afterwards) > int(stock) / 2
 
 
+LOADING = """
+from myna.machine import keep_freed_memory, loading, resident_bytes
+
+kept = []
+keep_freed_memory()
+with loading():
+    before = resident_bytes()
+    scrap = [bytearray(b"x") * (8 << 20) for _ in range(20)]
+    kept += [bytearray(b"x") * (64 << 10) for _ in range(20)]
+    del scrap
+    print(resident_bytes() - before)
+before = resident_bytes()
+scrap = [bytearray(b"x") * (8 << 20) for _ in range(20)]
+del scrap
+print(resident_bytes() - before)
+"""
+
+
+@on_glibc
+def test_what_is_freed_while_a_model_is_loaded_goes_back_at_once_and_later_is_kept():
+    done = subprocess.run(
+        [sys.executable, "-c", LOADING], capture_output=True, text=True, check=True, timeout=240
+    )
+    after_loading, later = map(int, done.stdout.split())
+    assert after_loading < 20 << 20
+    assert later > 100 << 20
+
+
 def test_without_glibc_nothing_is_touched(monkeypatch):
     monkeypatch.setattr("platform.libc_ver", lambda: ("musl", "1.2"))
     assert not machine.keep_freed_memory()
     assert not machine.give_back_freed_memory()
+    with machine.loading():
+        pass
 
 
 LIBRARIES = """
