@@ -20,7 +20,7 @@ import numpy as np
 
 from myna.engines.whisper.windowing import FRAMES_PER_S, Sizing
 from myna.scheduling.dispatch import Batch, Dispatch
-from myna.scheduling.queue import Entry, Ticket
+from myna.scheduling.queue import Entry, Limits, Ticket
 
 WINDOW_S = 27.0
 """Audio in a window of a long file, which is cut at a pause."""
@@ -69,6 +69,7 @@ class Machine:
     express: int = 1
     batch_limit: int = 8
     batch_limit_s: float = 120.0
+    long_limit_s: float = 30.0
 
 
 @dataclass(eq=False, slots=True)
@@ -130,7 +131,8 @@ class Replica:
     def __init__(self, clock: Clock, machine: Machine, costs: Costs) -> None:
         self._clock, self._machine, self._costs = clock, machine, costs
         self._dispatch = Dispatch[Window](
-            machine.cores, batch_limit=machine.batch_limit, batch_limit_s=machine.batch_limit_s
+            machine.cores,
+            limits=Limits(machine.batch_limit, machine.batch_limit_s, machine.long_limit_s),
         )
         self._free = {False: machine.cores, True: machine.express}
         self._running: list[_Running] = []

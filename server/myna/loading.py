@@ -22,6 +22,7 @@ from myna.scheduling.admission import Admission
 from myna.scheduling.casting import check_stand_ins
 from myna.scheduling.diarization import DiarizationService, ListeningJob, ListeningRunner
 from myna.scheduling.pieces import Made, PieceJob, PieceRunner
+from myna.scheduling.queue import Limits
 from myna.scheduling.resident import About, Loaded, Resident
 from myna.scheduling.residents import Residents, Shelf
 from myna.scheduling.speaking import SpeechService
@@ -107,7 +108,7 @@ class Loader:
         workers = Workers[ListeningJob, Any](
             ListeningRunner(),
             threads=threads,
-            batch_limit=1,
+            limits=Limits(1),
             name=engine.name,
             observer=self._observer,
             shares=self._shares,
@@ -179,8 +180,8 @@ class Loader:
             engine,
             threads=engine.workers,
             express=engine.express,
-            batch_limit=engine.batch_limit,
-            batch_limit_s=engine.batch_limit_s,
+            limits=Limits(engine.batch_limit, engine.batch_limit_s, engine.long_limit_s),
+            long_lanes=engine.long_lanes,
             name=model.id,
             observer=self._observer,
             shares=self._shares,
@@ -200,7 +201,7 @@ class Loader:
         workers = Workers[PieceJob, Made](
             PieceRunner(engine),
             threads=engine.workers,
-            batch_limit=1,
+            limits=Limits(1),
             name=model.id,
             observer=self._observer,
             shares=self._shares,

@@ -110,7 +110,11 @@ class FakeTranscriber:
         self.workers = 2
         self.express = 1
         self.batch_limit = 8
-        self.batch_limit_s = 120.0
+        self.batch_limit_s = self.long_limit_s = 120.0
+
+    def long_lanes(self) -> int:
+        """All of them."""
+        return self.workers
 
     def prompt_tokens(self, options: DecodingOptions) -> int:
         """One token a word."""

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
-from myna.scheduling.queue import Entry, FairQueue, Ticket
+from myna.scheduling.queue import Entry, FairQueue, Limits, Ticket
 
 Job = TypeVar("Job")
 
@@ -30,7 +30,8 @@ class Batch(Generic[Job]):
 class Dispatch(Generic[Job]):
     """Hands out batches to workers, and those of short jobs to express workers.
 
-    Express workers only take short jobs, and only while every other worker is at a batch that a
+    No more batches that a long job leads run at a time than an engine is best at. Express workers
+    only take short jobs, and only while every other worker is at a batch that a
     long one leads. For a moment the machine then has more threads than cores and shares itself out
     between them, which no batch can do once it runs.
     """
@@ -39,12 +40,14 @@ class Dispatch(Generic[Job]):
         self,
         workers: int,
         *,
-        batch_limit: int = 8,
-        batch_limit_s: float = 120.0,
+        limits: Limits | None = None,
         shares: Mapping[str, float] | None = None,
+        long_lanes: Callable[[], int] | None = None,
     ) -> None:
-        """`shares`: see `FairQueue`."""
-        self._queue = FairQueue[Job](batch_limit, batch_limit_s, shares)
+        """`long_lanes` is how many long batches may run at a time: by default, as many as there are
+        workers. What else: see `FairQueue`."""
+        self._queue = FairQueue[Job](limits, shares)
+        self._long_lanes = long_lanes or (lambda: workers)
         self._idle = workers
         """Workers without a batch, express ones not counted."""
         self._at_long = 0
@@ -71,11 +74,12 @@ class Dispatch(Generic[Job]):
         """The next batch for a worker, which gives it back to `done`; None if there is none."""
         if express and (self._idle or not self._at_long):
             return None
-        leader = self._queue.leader(short_only=express)
+        short_only = express or self._at_long >= self._long_lanes()
+        leader = self._queue.leader(short_only=short_only)
         if leader is None:
             return None
         long = not leader.short
-        entries = self._queue.take(idle=max(1, self._idle), short_only=express)
+        entries = self._queue.take(idle=max(1, self._idle), short_only=short_only)
         if not express:
             self._idle -= 1
             self._at_long += long

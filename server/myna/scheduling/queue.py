@@ -66,6 +66,17 @@ class Entry(Generic[Job]):
         return self.ticket.live or self.ticket.given_s + self.cost_s < SHORT_S
 
 
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """The most that a batch takes in; a single larger job still goes alone."""
+
+    jobs: int = 8
+    seconds: float = 120.0
+    """Of audio."""
+    long_s: float = 120.0
+    """The same where a long job leads: nobody waits for it, but memory counts."""
+
+
 @dataclass(slots=True)
 class _Caller(Generic[Job]):
     """One caller's requests that wait. Kept for as long as the queue: keys are few."""
@@ -85,17 +96,13 @@ class FairQueue(Generic[Job]):
 
     def __init__(
         self,
-        batch_limit: int = 8,
-        batch_limit_s: float = 120.0,
+        limits: Limits | None = None,
         shares: Mapping[str, float] | None = None,
     ) -> None:
         """`shares` are those of callers; a share of 2 gets twice what one of 1 gets, which is what
         a caller has that is not in it."""
         self._shares = shares or {}
-        self.batch_limit = batch_limit
-        """The most jobs in a batch."""
-        self.batch_limit_s = batch_limit_s
-        """The most audio-seconds in a batch; a single larger job still goes alone."""
+        self.limits = limits or Limits()
         self._callers: dict[str, _Caller[Job]] = {}
         self._now_s = 0.0
         """Virtual time among callers."""
@@ -149,13 +156,14 @@ class FairQueue(Generic[Job]):
         alike = sum(
             1 for entry in self._entries() if entry.key == key and (entry.short or not short_only)
         )
-        limit = min(self.batch_limit, -(-alike // idle))
+        limit = min(self.limits.jobs, -(-alike // idle))
+        limit_s = self.limits.seconds if leader.short else self.limits.long_s
         start_s = self._callers[leader.ticket.caller].served_s, leader.ticket.served_s
         batch: list[Entry[Job]] = []
         cost_s = 0.0
         while len(batch) < limit:
             entry = self._next(key, batch, short_only=short_only)
-            if entry is None or (batch and cost_s + entry.cost_s > self.batch_limit_s):
+            if entry is None or (batch and cost_s + entry.cost_s > limit_s):
                 break
             batch.append(entry)
             cost_s += entry.cost_s
@@ -197,9 +205,10 @@ class FairQueue(Generic[Job]):
         batch as soon as its request is due, and its caller puts results in order.
         """
         for ticket in self._due():
-            for entry in self._callers[ticket.caller].waiting[ticket]:
-                if entry.key == key and entry not in batch and (entry.short or not short_only):
-                    return entry
+            waiting = self._callers[ticket.caller].waiting[ticket]
+            first = next((one for one in waiting if one.key == key and one not in batch), None)
+            if first is not None and (first.short or not short_only):
+                return first
         return None
 
     def _charge(self, entry: Entry[Job]) -> None:

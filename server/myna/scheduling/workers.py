@@ -6,14 +6,14 @@ import asyncio
 import logging
 import threading
 import time
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import Generic, Protocol, TypeVar, cast
 
 from myna.errors import EngineFailure, MynaError, Overloaded
 from myna.scheduling.dispatch import Batch, Dispatch
-from myna.scheduling.queue import Entry, Ticket
+from myna.scheduling.queue import Entry, Limits, Ticket
 from myna.scheduling.speed import Speedometer
 
 Job = TypeVar("Job")
@@ -64,19 +64,20 @@ class Workers(Generic[Job, Result]):
         *,
         threads: int,
         express: int = 0,
-        batch_limit: int = 8,
-        batch_limit_s: float = 120.0,
+        limits: Limits | None = None,
+        long_lanes: Callable[[], int] | None = None,
         name: str = "engine",
         observer: Observer | None = None,
         shares: Mapping[str, float] | None = None,
     ) -> None:
-        """`express` threads come on top, for short requests behind long ones (see `dispatch`);
-        `shares` are those of callers (see `queue`)."""
+        """`express` threads come on top, for short requests behind long ones, and no more than
+        `long_lanes` are at long ones (see `dispatch`); `limits` are those of a batch, `shares`
+        those of callers (see `queue`)."""
         self._runner = runner
         self._name = name
         self._observer = observer
         self._dispatch = Dispatch[_Pending[Job, Result]](
-            threads, batch_limit=batch_limit, batch_limit_s=batch_limit_s, shares=shares
+            threads, limits=limits, shares=shares, long_lanes=long_lanes
         )
         self._changed = threading.Condition()
         self._closed = False
@@ -173,6 +174,8 @@ class Workers(Generic[Job, Result]):
             with self._changed:
                 self._running_s -= batch.seconds
                 self._dispatch.done(batch)
+                if batch.long:
+                    self._changed.notify_all()  # others may have waited for its lane
                 self._speed.end(batch.seconds)
             self._deliver(batch.entries, outcomes)
 

@@ -17,6 +17,7 @@ from myna.engines.fake import FakeTranscriber
 from myna.engines.fake_diarizer import FakeDiarizer
 from myna.errors import BadRequest
 from myna.scheduling.diarization import DiarizationService, Hearing, ListeningRunner
+from myna.scheduling.queue import Limits
 from myna.scheduling.transcription import Bounds, TranscriptionService
 from myna.scheduling.workers import Workers
 
@@ -103,7 +104,7 @@ def services():
     decoder = Decoder(DecodeLimits(60.0, 60, 1 << 30))
     with ThreadPoolExecutor(2) as threads:
         engine, ears = FakeTranscriber(), FakeDiarizer()
-        hearing = Workers(ListeningRunner(), threads=1, batch_limit=1)
+        hearing = Workers(ListeningRunner(), threads=1, limits=Limits(1))
         hearing.start()
         workers = Workers(engine, threads=1)
         yield (

@@ -23,6 +23,7 @@ from myna.engines.fake import FakeSynthesizer, FakeTranscriber
 from myna.engines.fake_diarizer import FakeDiarizer
 from myna.errors import EngineFailure, Overloaded
 from myna.scheduling.diarization import DiarizationService, Hearing, ListeningRunner
+from myna.scheduling.queue import Limits
 from myna.scheduling.transcription import Transcription, TranscriptionService
 from myna.scheduling.workers import Workers
 from myna.text.transcript import Segment, Transcript
@@ -130,7 +131,7 @@ class Scene:
 def scene(ears) -> Iterator[Callable[[np.ndarray], Scene]]:
     engine = FakeTranscriber()
     workers = Workers(engine, threads=1)
-    listening = Workers(ListeningRunner(), threads=1, batch_limit=1, name="ears")
+    listening = Workers(ListeningRunner(), threads=1, limits=Limits(1), name="ears")
     workers.start()
     listening.start()
     with ThreadPoolExecutor(2) as threads:

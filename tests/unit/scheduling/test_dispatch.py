@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from myna.scheduling.dispatch import Batch, Dispatch
-from myna.scheduling.queue import Entry, Ticket
+from myna.scheduling.queue import Entry, Limits, Ticket
 
 LOOKAHEAD = 4
 """Windows of one request that wait or run at once."""
@@ -51,7 +51,7 @@ class Simulation:
     def __init__(self, requests: list[Asked], workers: int, express: int, limit_s: float) -> None:
         self.requests = requests
         self.limit_s = limit_s
-        self.dispatch = Dispatch[Window](workers, batch_limit=4, batch_limit_s=limit_s)
+        self.dispatch = Dispatch[Window](workers, limits=Limits(4, limit_s, limit_s))
         self.free = {False: workers, True: express}
         self.agenda: list[tuple[float, int, Callable[[], None]]] = []
         self.order = count()
@@ -239,3 +239,23 @@ def test_an_express_worker_takes_a_short_request_past_a_long_ones_batch(dispatch
     assert passed.express
     dispatch.done(batch)
     assert dispatch.take(express=True) is None  # a worker is free again
+
+
+def test_no_more_long_batches_run_at_a_time_than_the_engine_is_best_at():
+    lanes = 1
+    dispatch = Dispatch[str](2, limits=Limits(1), long_lanes=lambda: lanes)
+    long = Ticket(given_s=60.0)
+    for name in ("first", "second", "third"):
+        dispatch.put(Entry(long, name, "key", 30.0))
+    first = dispatch.take()
+    assert first is not None
+    assert dispatch.take() is None
+    dispatch.put(Entry(Ticket(), "clip", "key", 3.0))
+    beside = dispatch.take()
+    assert beside is not None
+    assert [entry.job for entry in beside.entries] == ["clip"]
+    dispatch.done(beside)
+    lanes = 2
+    second = dispatch.take()
+    assert second is not None
+    assert [entry.job for entry in second.entries] == ["second"]

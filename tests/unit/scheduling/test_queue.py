@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from myna.scheduling.queue import Entry, FairQueue, Ticket
+from myna.scheduling.queue import Entry, FairQueue, Limits, Ticket
 
 TICKETS = 5
 KEYS = ("short", "long")
@@ -80,9 +80,9 @@ class Simulation:
         assert bool(batch) is waiting
         if batch:
             assert len({entry.key for entry in batch}) == 1
-            assert len(batch) <= self.queue.batch_limit
+            assert len(batch) <= self.queue.limits.jobs
             cost_s = sum(entry.cost_s for entry in batch)
-            assert cost_s <= self.queue.batch_limit_s or len(batch) == 1
+            assert cost_s <= self.queue.limits.seconds or len(batch) == 1
         for entry in batch:
             assert not entry.ticket.cancelled
             expected = self.expected[self.tickets.index(entry.ticket)]
@@ -113,7 +113,7 @@ class Simulation:
 @settings(max_examples=200)
 @given(schedules, st.integers(1, 8), st.sampled_from([10.0, 60.0, 120.0]))
 def test_no_schedule_loses_a_job_or_serves_one_twice_or_mixes_a_batch(schedule, limit, limit_s):
-    simulation = Simulation(FairQueue(limit, limit_s))
+    simulation = Simulation(FairQueue(Limits(limit, limit_s, limit_s)))
     for step in schedule:
         simulation.play(*step)
     while any(simulation.expected):
@@ -139,7 +139,7 @@ def test_what_waits_is_counted_in_jobs_and_audio_seconds():
 
 
 def test_a_short_clip_does_not_wait_behind_an_hour_of_audio():
-    queue, long = FairQueue[str](batch_limit=8), Ticket()
+    queue, long = FairQueue[str](limits=Limits(8)), Ticket()
     for number in range(120):
         queue.put(job(long, f"hour {number}", 30, "long"))
     queue.take()
@@ -149,7 +149,7 @@ def test_a_short_clip_does_not_wait_behind_an_hour_of_audio():
 
 def test_a_clip_takes_no_long_requests_windows_along():
     """They would make it wait for the end of a larger batch."""
-    queue, long = FairQueue[str](batch_limit=3), Ticket()
+    queue, long = FairQueue[str](limits=Limits(3)), Ticket()
     for number in range(20):
         queue.put(job(long, f"hour {number}", 30))
     queue.take()
@@ -160,7 +160,7 @@ def test_a_clip_takes_no_long_requests_windows_along():
 
 
 def test_a_long_request_takes_clips_along():
-    queue, long = FairQueue[str](batch_limit=3), Ticket(given_s=60)
+    queue, long = FairQueue[str](limits=Limits(3)), Ticket(given_s=60)
     clip = Ticket(served_s=5)
     queue.put(job(clip, "clip"))
     queue.put(job(long, "hour 0"))
@@ -169,7 +169,7 @@ def test_a_long_request_takes_clips_along():
 
 
 def test_workers_that_are_free_share_what_waits():
-    queue, ticket = FairQueue[str](batch_limit=8), Ticket()
+    queue, ticket = FairQueue[str](limits=Limits(8)), Ticket()
     for number in range(6):
         queue.put(job(ticket, str(number), 4))
     assert names(queue.take(idle=2)) == ["0", "1", "2"]
@@ -186,7 +186,7 @@ def test_only_short_requests_may_be_asked_for():
 
 
 def test_what_a_request_is_given_below_half_a_minute_is_short():
-    queue, ticket = FairQueue[str](batch_limit=1), Ticket()
+    queue, ticket = FairQueue[str](limits=Limits(1)), Ticket()
     for name in ("a", "b", "c"):
         queue.put(job(ticket, name, 12))
     assert names(queue.take(short_only=True)) == ["a"]
@@ -197,7 +197,7 @@ def test_what_a_request_is_given_below_half_a_minute_is_short():
 
 
 def test_callers_share_alike_however_many_requests_they_have():
-    queue = FairQueue[str](batch_limit=1)
+    queue = FairQueue[str](limits=Limits(1))
     for number in range(10):
         ticket = Ticket("many")
         for _ in range(10):
@@ -211,7 +211,7 @@ def test_callers_share_alike_however_many_requests_they_have():
 
 @pytest.mark.parametrize("share", [3.0, 0.25])
 def test_a_callers_share_is_what_it_gets_of_what_waits(share):
-    queue = FairQueue[str](batch_limit=1, shares={"big": share})
+    queue = FairQueue[str](limits=Limits(1), shares={"big": share})
     callers = {name: [Ticket(name) for _ in range(40)] for name in ("big", "small")}
     for name, tickets in callers.items():
         for ticket in tickets:
@@ -221,7 +221,7 @@ def test_a_callers_share_is_what_it_gets_of_what_waits(share):
 
 
 def test_a_newcomer_with_a_small_share_is_not_starved_by_a_big_one():
-    queue = FairQueue[str](batch_limit=1, shares={"big": 10.0})
+    queue = FairQueue[str](limits=Limits(1), shares={"big": 10.0})
     for _ in range(100):
         queue.put(job(Ticket("big"), "big"))
     for _ in range(20):
@@ -232,7 +232,7 @@ def test_a_newcomer_with_a_small_share_is_not_starved_by_a_big_one():
 
 
 def test_a_caller_earns_no_credit_while_it_is_away():
-    queue, busy = FairQueue[str](batch_limit=1), Ticket("busy")
+    queue, busy = FairQueue[str](limits=Limits(1)), Ticket("busy")
     for _ in range(100):
         queue.put(job(busy, "busy"))
     for _ in range(50):
@@ -246,7 +246,7 @@ def test_a_caller_earns_no_credit_while_it_is_away():
 
 @pytest.mark.parametrize("keys", [("same", "same"), ("one", "other")])
 def test_two_long_requests_are_served_alike(keys):
-    queue = FairQueue[str](batch_limit=4)
+    queue = FairQueue[str](limits=Limits(4))
     tickets = {"a": Ticket(), "b": Ticket()}
     for (name, ticket), key in zip(tickets.items(), keys, strict=True):
         for _ in range(40):
@@ -256,7 +256,7 @@ def test_two_long_requests_are_served_alike(keys):
 
 
 def test_cost_counts_and_not_the_number_of_jobs():
-    queue, cheap, dear = FairQueue[str](batch_limit=1), Ticket(), Ticket()
+    queue, cheap, dear = FairQueue[str](limits=Limits(1)), Ticket(), Ticket()
     for _ in range(40):
         queue.put(job(cheap, "cheap", 2))
         queue.put(job(dear, "dear", 8))
@@ -265,7 +265,7 @@ def test_cost_counts_and_not_the_number_of_jobs():
 
 
 def test_twice_the_weight_is_twice_the_share():
-    queue, light, heavy = FairQueue[str](batch_limit=1), Ticket(), Ticket(weight=2)
+    queue, light, heavy = FairQueue[str](limits=Limits(1)), Ticket(), Ticket(weight=2)
     for _ in range(40):
         queue.put(job(light, "light"))
         queue.put(job(heavy, "heavy"))
@@ -274,7 +274,7 @@ def test_twice_the_weight_is_twice_the_share():
 
 
 def test_idle_time_earns_no_credit():
-    queue, idle, busy = FairQueue[str](batch_limit=1), Ticket(), Ticket()
+    queue, idle, busy = FairQueue[str](limits=Limits(1)), Ticket(), Ticket()
     queue.put(job(idle, "idle"))
     queue.take()
     for _ in range(50):
@@ -289,7 +289,7 @@ def test_idle_time_earns_no_credit():
 
 def test_a_long_request_is_not_starved_by_a_crowd_of_new_ones():
     """Eight clients that send their next clip as soon as they have an answer."""
-    queue, long = FairQueue[str](batch_limit=4), Ticket()
+    queue, long = FairQueue[str](limits=Limits(4)), Ticket()
     for _ in range(100):
         queue.put(job(long, "long"))
     queue.take()
@@ -305,7 +305,7 @@ def test_a_long_request_is_not_starved_by_a_crowd_of_new_ones():
 
 
 def test_a_job_that_is_tried_again_goes_before_its_requests_others():
-    queue, ticket = FairQueue[str](batch_limit=1), Ticket()
+    queue, ticket = FairQueue[str](limits=Limits(1)), Ticket()
     for name in ("a", "b", "c"):
         queue.put(job(ticket, name))
     (first,) = queue.take()
@@ -337,14 +337,14 @@ def test_a_batch_gathers_jobs_of_one_key_across_requests():
 
 
 def test_a_batch_is_limited_in_jobs_and_in_audio_seconds():
-    queue, ticket = FairQueue[str](batch_limit=3, batch_limit_s=50), Ticket(given_s=60)
+    queue, ticket = FairQueue[str](Limits(3, 50, 50)), Ticket(given_s=60)
     for number in range(6):
         queue.put(job(ticket, str(number), 10 if number < 3 else 30))
     assert drain(queue) == [["0", "1", "2"], ["3"], ["4"], ["5"]]
 
 
 def test_a_job_beyond_the_limit_goes_alone():
-    queue = FairQueue[str](batch_limit_s=50)
+    queue = FairQueue[str](Limits(seconds=50, long_s=50))
     queue.put(job(Ticket(), "huge", 500))
     queue.put(job(Ticket(), "small", 1))
     assert drain(queue) == [["huge"], ["small"]]
@@ -370,7 +370,7 @@ def test_jobs_of_a_ticket_that_was_cancelled_elsewhere_are_dropped_when_met():
 
 
 def test_a_live_ticket_goes_before_those_who_came_earlier() -> None:
-    queue = FairQueue[str](batch_limit=1)
+    queue = FairQueue[str](limits=Limits(1))
     for number in range(5):
         queue.put(job(Ticket(), f"clip {number}"))
     queue.put(job(Ticket(live=True), "live"))
@@ -378,7 +378,7 @@ def test_a_live_ticket_goes_before_those_who_came_earlier() -> None:
 
 
 def test_a_live_ticket_that_comes_back_goes_first_again() -> None:
-    queue = FairQueue[str](batch_limit=1)
+    queue = FairQueue[str](limits=Limits(1))
     live = Ticket(live=True)
     for number in range(10):
         queue.put(job(live, "live"))
@@ -389,7 +389,7 @@ def test_a_live_ticket_that_comes_back_goes_first_again() -> None:
 
 
 def test_a_live_ticket_that_wants_more_than_its_share_starves_nobody() -> None:
-    queue = FairQueue[str](batch_limit=1)
+    queue = FairQueue[str](limits=Limits(1))
     live, file = Ticket(live=True), Ticket()
     for _ in range(100):
         queue.put(job(live, "live"))
@@ -399,8 +399,28 @@ def test_a_live_ticket_that_wants_more_than_its_share_starves_nobody() -> None:
 
 
 def test_a_live_ticket_stays_short_however_much_it_has_been_given() -> None:
-    queue = FairQueue[str](batch_limit=1)
+    queue = FairQueue[str](limits=Limits(1))
     live = Ticket(live=True)
     for _ in range(20):
         queue.put(job(live, "live"))
         assert queue.take(short_only=True)
+
+
+def test_a_window_tried_again_is_not_overtaken_by_a_shorter_one_of_its_kind():
+    queue, again, other = FairQueue[str](), Ticket(), Ticket()
+    queue.put(Entry(again, "second", "alike", 0.5))
+    queue.put(Entry(again, "first, at full length", "alike", 30.0), first=True)
+    queue.put(Entry(other, "another's", "alike", 0.5))
+    batch = queue.take(short_only=True)
+    assert [entry.job for entry in batch] == ["another's"]
+
+
+def test_a_batch_that_a_long_job_leads_has_a_limit_of_its_own():
+    queue, long = FairQueue[str](Limits(seconds=120.0, long_s=60.0)), Ticket(given_s=60.0)
+    for number in range(5):
+        queue.put(Entry(long, str(number), "alike", 30.0))
+    assert [entry.job for entry in queue.take()] == ["0", "1"]
+    queue, short = FairQueue[str](Limits(seconds=60.0, long_s=10.0)), Ticket()
+    for number in range(5):
+        queue.put(Entry(short, str(number), "alike", 5.0))
+    assert len(queue.take()) == 5

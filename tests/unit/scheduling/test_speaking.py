@@ -25,7 +25,7 @@ from myna.engines.contract.voice import Voice
 from myna.errors import BadRequest, EngineFailure
 from myna.scheduling import speaking
 from myna.scheduling.pieces import Made, PieceJob, PieceRunner, Utterance
-from myna.scheduling.queue import Ticket
+from myna.scheduling.queue import Limits, Ticket
 from myna.scheduling.speaking import SpeechService, Spoken
 from myna.scheduling.workers import Workers
 from myna.text.sentences import pieces
@@ -94,7 +94,7 @@ def singer() -> Singer:
 
 @pytest.fixture
 def workers(singer) -> Iterator[Workers[PieceJob, Made]]:
-    workers = Workers[PieceJob, Made](PieceRunner(singer), threads=2, batch_limit=1)
+    workers = Workers[PieceJob, Made](PieceRunner(singer), threads=2, limits=Limits(1))
     workers.start()
     yield workers
     workers.close()
@@ -213,7 +213,7 @@ def starter() -> Starter:
 def serving(
     singer: Singer, *, threads: int = 2, loudness_lufs: float | None = None
 ) -> Iterator[SpeechService]:
-    workers = Workers[PieceJob, Made](PieceRunner(singer), threads=threads, batch_limit=1)
+    workers = Workers[PieceJob, Made](PieceRunner(singer), threads=threads, limits=Limits(1))
     workers.start()
     with ThreadPoolExecutor(4) as pool:
         yield SpeechService(singer, workers, pool, loudness_lufs=loudness_lufs)
@@ -635,7 +635,7 @@ def test_leaving_while_a_piece_is_encoded_closes_the_encoder_only_behind_it(spea
 
 def service_of(singer: Singer, **options: Any) -> SpeechService:
     """One that is only asked for its pieces."""
-    workers = Workers[PieceJob, Samples](PieceRunner(singer), threads=1, batch_limit=1)
+    workers = Workers[PieceJob, Samples](PieceRunner(singer), threads=1, limits=Limits(1))
     return SpeechService(singer, workers, ThreadPoolExecutor(1), **options)
 
 

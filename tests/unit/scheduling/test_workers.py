@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from myna.errors import BadRequest, EngineFailure
-from myna.scheduling.queue import Ticket
+from myna.scheduling.queue import Limits, Ticket
 from myna.scheduling.workers import Workers
 
 WAIT_S = 240
@@ -87,7 +87,7 @@ def start(engine: Engine) -> Iterator[Start]:
     started: list[Workers[Job, str]] = []
 
     def make(threads: int = 1, batch_limit: int = 8) -> Workers[Job, str]:
-        workers = Workers[Job, str](engine, threads=threads, batch_limit=batch_limit)
+        workers = Workers[Job, str](engine, threads=threads, limits=Limits(batch_limit))
         workers.start()
         started.append(workers)
         return workers

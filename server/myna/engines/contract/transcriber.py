@@ -77,6 +77,13 @@ class Transcriber(Protocol):
     """Windows that one batch may hold."""
     batch_limit_s: float
     """Audio-seconds that one batch may hold, padding included: what memory allows."""
+    long_limit_s: float
+    """The same where a long request leads it."""
+
+    def long_lanes(self) -> int:
+        """How many of the threads had best be at batches of long requests at the same time, as
+        things stand."""
+        ...
 
     def prompt_tokens(self, options: DecodingOptions) -> int:
         """How many text tokens the prompt and hotwords of `options` come to."""

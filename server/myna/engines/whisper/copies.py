@@ -14,8 +14,13 @@ from ctranslate2.models import Whisper
 from myna.engines.whisper.quicker import Quicker
 from myna.engines.whisper.windowing import Pools
 
+USUAL_ROWS = 5
+"""One window with Whisper's five beams."""
 _AFTER_COMPANY_S = 1.0
 """Whoever was not alone a moment ago will not be for long: another client sends its next clip."""
+
+_LONG_S = 20.0
+"""A window of such a length is a long request's, or as good as one: nobody waits for its next."""
 
 Load = Callable[[int, int], Whisper]
 """A copy for so many batches at a time, with so many threads each."""
@@ -33,64 +38,84 @@ class Copies:
         # does; where those are more than cores, the threads of a team no longer spin but sleep and
         # are woken at every step of the decoder, which then takes three to four times as long.
         with ThreadPoolExecutor(1) as reader:
-            self._shared = reader.submit(load, pools.decoders, pools.decoder_threads).result()
-            self._lone = (
+            self.shared = reader.submit(load, pools.decoders, pools.decoder_threads).result()
+            self.lone = (
                 reader.submit(load, 1, pools.encoder_threads).result()
                 if pools.apart
-                else self._shared
+                else self.shared
             )
+        self.decoding = Quicker()
+        self._pools = pools
         self._clock = clock
         self._lock = Lock()
         self._running = 0
         self._company_s = -_AFTER_COMPANY_S
-        self._decoding = Quicker()
 
-    @property
-    def any(self) -> Whisper:
-        """For what is no work to speak of, and what is known of the model."""
-        return self._shared
-
-    def encoder(self) -> Whisper:
-        """All cores while no other batch runs: threads that wait for each other on cores that
-        others use cost both dear."""
-        return self._lone if self._running == 1 else self._shared
+    def long_lanes(self) -> int:
+        """How many long batches had best run at a time. Of two cores, both for one of them is as
+        quick as one for each of two, and takes half of the memory, if a decoder gains by it at
+        all."""
+        one = self._pools.pairs and self.decoding.second_is_quicker(USUAL_ROWS)
+        return 1 if one else self._pools.workers
 
     @contextmanager
-    def decoder(self, rows: int) -> Generator[Decoding]:
-        """What to decode `rows` hypotheses at a time with. All cores where the batch is alone, was
-        so lately, and they have turned out to be the quicker way."""
-        alone = self._lone is not self._shared and self._alone()
-        with_all = alone and self._decoding.chooses_second(rows)
-        decoding = Decoding(self._lone if with_all else self._shared)
-        begun_s = self._clock()
-        yield decoding
-        if alone and decoding.steps and self._alone():
-            pace_s = (self._clock() - begun_s) / decoding.steps
-            self._decoding.learn(rows, second=with_all, seconds=pace_s)
-
-    @contextmanager
-    def batch(self) -> Generator[None]:
-        """One of the batches that run now."""
+    def batch(self, window_s: float) -> Generator[BatchCopies]:
+        """One of the batches that run now, of windows of this length."""
         with self._lock:
             self._running += 1
-            if self._running > 1:
-                self._company_s = self._clock()
+            self._meet()
         try:
-            yield
+            yield BatchCopies(self, self._clock, window_s >= _LONG_S and self.long_lanes() == 1)
         finally:
             with self._lock:
-                if self._running > 1:
-                    self._company_s = self._clock()
+                self._meet()
                 self._running -= 1
+
+    def alone(self, *, lately: bool = False) -> bool:
+        """Whether one batch runs; with `lately`, whether it has been so for a while."""
+        with self._lock:
+            since_s = self._clock() - self._company_s
+            return self._running == 1 and (not lately or since_s >= _AFTER_COMPANY_S)
 
     def unload(self) -> None:
         """Give the memory back."""
-        for model in {self._shared, self._lone}:
+        for model in {self.shared, self.lone}:
             model.unload_model()
 
-    def _alone(self) -> bool:
-        with self._lock:
-            return self._running == 1 and self._clock() - self._company_s >= _AFTER_COMPANY_S
+    def _meet(self) -> None:
+        if self._running > 1:
+            self._company_s = self._clock()
+
+
+class BatchCopies:
+    """What one batch encodes and decodes with."""
+
+    def __init__(self, copies: Copies, clock: Callable[[], float], has_lane: bool) -> None:  # noqa: FBT001 - said once, above
+        """`has_lane`: all cores are its own, and others make do with what it leaves."""
+        self._copies = copies
+        self._clock = clock
+        self._has_lane = has_lane
+
+    def encoder(self) -> Whisper:
+        """All cores for the one that has the lane, or that is alone: threads that wait for each
+        other on cores that others use cost both dear."""
+        copies = self._copies
+        return copies.lone if self._has_lane or copies.alone() else copies.shared
+
+    @contextmanager
+    def decoder(self, rows: int) -> Generator[Decoding]:
+        """What to decode `rows` hypotheses at a time with: all cores for the one that has the lane,
+        or that is alone and was so lately, where they have turned out to be the quicker way."""
+        copies = self._copies
+        lately = not self._has_lane
+        alone = copies.lone is not copies.shared and copies.alone(lately=lately)
+        with_all = (alone or self._has_lane) and copies.decoding.chooses_second(rows)
+        decoding = Decoding(copies.lone if with_all else copies.shared)
+        begun_s = self._clock()
+        yield decoding
+        if alone and decoding.steps and copies.alone(lately=lately):
+            pace_s = (self._clock() - begun_s) / decoding.steps
+            copies.decoding.learn(rows, second=with_all, seconds=pace_s)
 
 
 class Decoding:

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from myna.engines.contract.samples import SAMPLE_RATE_HZ, Window
 from myna.engines.contract.transcriber import DecodingOptions, WindowJob, WindowResult
 from myna.engines.devices import Device, DeviceChoice, choose_compute_type, choose_device
-from myna.engines.whisper.copies import Copies
+from myna.engines.whisper.copies import BatchCopies, Copies
 from myna.engines.whisper.fallback import Attempt, Step, best, next_step
 from myna.engines.whisper.reading import Reading, read_words
 from myna.engines.whisper.vocabulary import Vocabulary
@@ -42,6 +42,8 @@ _FIRST_TIMESTAMP_WITHIN = 50
 _BATCH_LIMIT: dict[Device, int] = {"cpu": 8, "cuda": 16}
 _BATCH_LIMIT_S: dict[Device, float] = {"cpu": 120.0, "cuda": 480.0}
 """A window of 30 s with five beams takes 50 MB and more while it is decoded."""
+_LONG_LIMIT_S: dict[Device, float] = {"cpu": 30.0, "cuda": 480.0}
+"""On a CPU a batch of such windows is hardly quicker than one after the other."""
 _HOP = SAMPLE_RATE_HZ // FRAMES_PER_S
 _STEPS_BEFORE = 2
 """What the prompt, and keys and values of the audio, take in steps of the decoder, about."""
@@ -96,6 +98,7 @@ class WhisperTranscriber:
         self.express = pools.express
         self.batch_limit = batch_limit or _BATCH_LIMIT[chosen]
         self.batch_limit_s = 15.0 * batch_limit or _BATCH_LIMIT_S[chosen]
+        self.long_limit_s = 15.0 * batch_limit or _LONG_LIMIT_S[chosen]
 
         def load(batches: int, threads: int) -> Whisper:
             return Whisper(
@@ -107,14 +110,18 @@ class WhisperTranscriber:
             )
 
         self._copies = Copies(load, pools)
-        multilingual = bool(self._copies.any.is_multilingual)
+        multilingual = bool(self._copies.shared.is_multilingual)
         self.translates = multilingual
         self._vocabulary = Vocabulary(folder, multilingual=multilingual)
         known = self._vocabulary.language_tokens.values() if multilingual else ("en",)
         self.languages = frozenset(known)
-        self._extractor = FeatureExtractor(feature_size=int(self._copies.any.n_mels))
+        self._extractor = FeatureExtractor(feature_size=int(self._copies.shared.n_mels))
         self._sizing = sizing or Sizing()
         self._closed = False
+
+    def long_lanes(self) -> int:
+        """How many long batches had best run at a time; known once `warm_up` has been called."""
+        return self._copies.long_lanes()
 
     def prompt_tokens(self, options: DecodingOptions) -> int:
         """How many tokens the prompt and hotwords come to."""
@@ -152,18 +159,18 @@ class WhisperTranscriber:
         works = [self._work(job) for job in jobs]
         if self._closed:
             return [EngineFailure(f"{self.name} has been unloaded") for _ in jobs]
-        with self._copies.batch():
-            return self._run(jobs, works)
+        with self._copies.batch(self.cost_s(jobs[0])) as copies:
+            return self._run(jobs, works, copies)
 
     def _run(
-        self, jobs: Sequence[WindowJob], works: Sequence[_Work]
+        self, jobs: Sequence[WindowJob], works: Sequence[_Work], copies: BatchCopies
     ) -> list[WindowResult | WindowJob | Exception]:
         try:
             begun_s = time.perf_counter()
-            encoded = self._encode(jobs, works)
+            encoded = self._encode(jobs, works, copies)
             begun_s = _told(jobs, "encode", begun_s)
             self._detect(jobs, works, encoded)
-            attempts = self._generate(jobs, works, encoded)
+            attempts = self._generate(jobs, works, encoded, copies)
             outcomes = [self._judge(*row) for row in zip(jobs, works, attempts, strict=True)]
             results = self._read(jobs, works, encoded, outcomes)
         except RuntimeError as failure:
@@ -209,15 +216,17 @@ class WhisperTranscriber:
             work.encoded = None
         return work.features
 
-    def _encode(self, jobs: Sequence[WindowJob], works: Sequence[_Work]) -> ctranslate2.StorageView:
+    def _encode(
+        self, jobs: Sequence[WindowJob], works: Sequence[_Work], copies: BatchCopies
+    ) -> ctranslate2.StorageView:
         rows = [self._features(job, work) for job, work in zip(jobs, works, strict=True)]
         if self.device == "cuda":
-            return self._copies.encoder().encode(_view(np.stack(rows)))
+            return copies.encoder().encode(_view(np.stack(rows)))
         # One by one: on a CPU the encoder gains nothing from a batch, and its attention over 30 s
         # takes 72 MB for every window that is encoded at once.
         for work, row in zip(works, rows, strict=True):
             if work.encoded is None:
-                work.encoded = np.array(self._copies.encoder().encode(_view(row[None])))[0]
+                work.encoded = np.array(copies.encoder().encode(_view(row[None])))[0]
         return _view(np.stack([work.encoded for work in works if work.encoded is not None]))
 
     def _detect(
@@ -225,14 +234,18 @@ class WhisperTranscriber:
     ) -> None:
         if all(work.language for work in works):
             return
-        found = self._copies.any.detect_language(encoded)
+        found = self._copies.shared.detect_language(encoded)
         for job, work, ranked in zip(jobs, works, found, strict=True):
             codes = [self._vocabulary.language_tokens[token] for token, _ in ranked]
             wanted = [code for code in codes if code in job.options.candidates]
             work.language = work.language or (wanted or codes)[0]
 
     def _generate(
-        self, jobs: Sequence[WindowJob], works: Sequence[_Work], encoded: ctranslate2.StorageView
+        self,
+        jobs: Sequence[WindowJob],
+        works: Sequence[_Work],
+        encoded: ctranslate2.StorageView,
+        copies: BatchCopies,
     ) -> list[Attempt]:
         step, options = works[0].step, jobs[0].options
         prompts = [
@@ -247,7 +260,7 @@ class WhisperTranscriber:
         budget = max(budgets)
         sampled = step.temperature > 0
         rows = len(jobs) * (_BEST_OF if sampled else options.beam_size)
-        with self._copies.decoder(rows) as decoding:
+        with copies.decoder(rows) as decoding:
             results = decoding.model.generate(
                 encoded,
                 prompts,
@@ -311,7 +324,7 @@ class WhisperTranscriber:
         timed = [row for row, reading in readings.items() if reading.wants_alignment]
         if timed:
             view = encoded if len(timed) == len(jobs) else _view(np.array(encoded)[timed])
-            read_words(self._copies.any, view, [readings[row] for row in timed])
+            read_words(self._copies.shared, view, [readings[row] for row in timed])
         for row in readings:
             works[row].features = works[row].encoded = None
         return [

@@ -38,6 +38,11 @@ class Quicker:
         (first if chosen else second).forgotten *= _FORGOTTEN
         return chosen
 
+    def second_is_quicker(self, kind: Hashable) -> bool:
+        """What is known so far; False where nothing is."""
+        first, second = self._ways.get(kind, (_Way(), _Way()))
+        return 0 < second.seconds < first.seconds
+
     def learn(self, kind: Hashable, *, second: bool, seconds: float) -> None:
         """Work of a kind took so long in one of the two ways."""
         way = self._ways.setdefault(kind, (_Way(), _Way()))[second]

@@ -51,6 +51,11 @@ class Pools:
     decoder_threads: int
 
     @property
+    def pairs(self) -> bool:
+        """Whether a batch on all cores has two of them, and there are no more."""
+        return self.apart and self.workers == self.encoder_threads == 2
+
+    @property
     def decoders(self) -> int:
         """Decodings that may run at the same time."""
         return self.workers + self.express
@@ -59,11 +64,11 @@ class Pools:
 def plan_pools(cores: int, weights_bytes: int, device: Device = "cpu") -> Pools:
     """Threads for a model of this size.
 
-    Two cores encode a window in half the time of one. The decoder of a small model is slower on two
-    than on one, as each of its steps is too little work to share. So small models are held twice,
-    which costs their size in memory. Large ones are held once: there, memory is dear and steps are
-    long enough. A GPU takes one batch at a time. Measured on two cores (`docs/capacity.md`); beyond
-    that it is reasoned, not measured.
+    Two cores encode a window in half the time of one, and decode it in two thirds, but two batches
+    at a time on a core each get more done. So small models are held twice, which costs their size
+    in memory. Large ones are held once: there, memory is dear and steps are long. A GPU takes one
+    batch at a time. Measured on two cores (`docs/capacity.md`); beyond that it is reasoned, not
+    measured.
     """
     if device == "cuda":
         return Pools(1, 0, apart=False, encoder_threads=1, decoder_threads=1)
