@@ -13,7 +13,10 @@ from myna.errors import AudioTooShort
 MINIMUM_S = 0.1
 """The hosted API refuses shorter audio."""
 _READ_S = 16.0
-"""How much is decoded at once: bounded memory, few calls."""
+"""How much is looked at in one call: bounded memory, few calls."""
+_BLOCK_S = 2.0
+"""How much is read at a time, which is what the decoding process sends: it decodes the next while
+speech is looked for in this."""
 
 
 class WindowStream:
@@ -49,8 +52,16 @@ class WindowStream:
         return self._pcm.declared_s
 
     def next(self) -> list[Window]:
-        """Windows that the next stretch of audio completed, if any; `finished` tells the end."""
-        block = self._pcm.read(int(_READ_S * SAMPLE_RATE_HZ))
+        """The first windows that the next stretch of audio completes, if any; `finished` tells the
+        end."""
+        until_s = self.seconds_read + _READ_S
+        windows: list[Window] = []
+        while not windows and not self.finished and self.seconds_read < until_s:
+            windows = self._read()
+        return windows
+
+    def _read(self) -> list[Window]:
+        block = self._pcm.read(int(_BLOCK_S * SAMPLE_RATE_HZ))
         self.samples_read += len(block)
         if self._listener is not None:
             self._listener(block)
