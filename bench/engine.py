@@ -2,7 +2,8 @@
 
 Decode with PyAV, log-mel features of one right-sized window, encode, generate, through CTranslate2
 directly: no HTTP, no voice activity, no second try, no timestamps. The allocator is told to keep
-its memory, the encoder has all cores and the decoder one.
+its memory, numpy's OpenBLAS to have one thread (by the environment), and encoder and decoder have
+all cores, which a thread that ends has loaded: whatever Myna knows, it is told as well.
 
 Asked through standard input, a line of JSON each: `{"path": …, "language": …}` gives
 `{"seconds": …, "text": …}`, the time being that of the work inside this process.
@@ -16,6 +17,7 @@ import json
 import os
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
 
@@ -63,13 +65,15 @@ def window_frames(seconds: float) -> int:
 
 
 class Engine:
-    """One model, held twice: the encoder is fastest on all cores, the decoder on one."""
+    """One model on all cores."""
 
     def __init__(self, folder: Path, *, beams: int, timestamps: bool) -> None:
         cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-        self._encoder = Whisper(str(folder), compute_type="int8", intra_threads=cores or 1)
-        self._decoder = Whisper(str(folder), compute_type="int8", intra_threads=1)
-        self._extract = FeatureExtractor(feature_size=int(self._encoder.n_mels))
+        with ThreadPoolExecutor(1) as reader:  # see `myna.engines.whisper.copies`
+            self._model = reader.submit(
+                Whisper, str(folder), compute_type="int8", intra_threads=cores or 1
+            ).result()
+        self._extract = FeatureExtractor(feature_size=int(self._model.n_mels))
         self._tokens = tokenizers.Tokenizer.from_file(str(folder / "tokenizer.json"))
         self._beams = beams
         self._timestamps = timestamps
@@ -81,18 +85,18 @@ class Engine:
         padded = np.zeros(frames * HOP, np.float32)
         padded[: len(samples)] = samples[: len(padded)]
         features = self._extract(padded)[np.newaxis, :, :frames].astype(np.float32)
-        encoded = self._encoder.encode(
+        encoded = self._model.encode(
             ctranslate2.StorageView.from_array(np.ascontiguousarray(features)), to_cpu=True
         )
         if language is None:
-            language = self._decoder.detect_language(encoded)[0][0][0][2:-2]
-        multilingual = bool(self._encoder.is_multilingual)
+            language = self._model.detect_language(encoded)[0][0][0][2:-2]
+        multilingual = bool(self._model.is_multilingual)
         tokenizer = Tokenizer(self._tokens, multilingual, "transcribe", language)
         prompt = list(tokenizer.sot_sequence)
         if not self._timestamps:
             prompt.append(tokenizer.no_timestamps)
         budget = int(14 * frames / 100) + 24  # more tokens than this are a loop
-        result = self._decoder.generate(
+        result = self._model.generate(
             encoded, [prompt], beam_size=self._beams, max_length=min(448, 2 * budget)
         )[0]
         return tokenizer.decode(result.sequences_ids[0])

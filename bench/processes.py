@@ -9,7 +9,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -19,7 +19,10 @@ from load import Refused, exchange
 ROOT = Path(__file__).resolve().parent.parent
 BENCH = ROOT / "bench"
 RESULTS = BENCH / "results"
-TUNING = ("MALLOC_", "GLIBC_TUNABLES", "LD_PRELOAD", "OMP_", "KMP_", "MKL_", "CT2_", "MYNA_")
+TUNING = (
+    *("MALLOC_", "GLIBC_TUNABLES", "LD_PRELOAD", "OMP_", "GOMP_", "KMP_", "MKL_", "OPENBLAS_NUM"),
+    *("CT2_", "MYNA_"),
+)
 """Beginnings of variables that change how engines run: none of them reaches what is measured."""
 
 
@@ -38,8 +41,16 @@ def free_port() -> int:
 class Running:
     """A child process with its log. Leaving the context ends it."""
 
-    def __init__(self, name: str, command: Sequence[str], *, piped: bool = False) -> None:
-        """Start `command` with this Python; its log is `results/NAME.log`."""
+    def __init__(
+        self,
+        name: str,
+        command: Sequence[str],
+        *,
+        piped: bool = False,
+        tuning: Mapping[str, str] | None = None,
+    ) -> None:
+        """Start `command` with this Python; its log is `results/NAME.log`. `tuning` goes into its
+        environment."""
         self.name = name
         self.log = RESULTS / f"{name}.log"
         self.started_s = time.perf_counter()
@@ -52,7 +63,7 @@ class Running:
                 stderr=log,
                 bufsize=0,
                 cwd=ROOT,
-                env=stock_environment(),
+                env=stock_environment() | dict(tuning or {}),
                 start_new_session=True,  # Ctrl-C is for the benchmark, which then ends this
             )
 

@@ -40,6 +40,8 @@ from speech_text import speech_text
 from subjects import WEIGHTS, Launcher, Server, Worker, baseline, external, myna
 from telemetry import telemetry
 
+from myna.machine import LIBRARIES
+
 HOURS_3 = 3 * 3600.0
 SCENARIOS: dict[str, Callable[[Bench], None]] = {
     "start": lifecycle.start,
@@ -151,7 +153,7 @@ def set_up(asked: argparse.Namespace, stack: ExitStack) -> Bench:
     for name in asked.against or ["baseline", "engine"]:
         if name == "engine":
             flags = ["--timestamps"] if asked.engine_timestamps else []
-            engine = Worker("engine", ["--model", str(asked.whisper), *flags])
+            engine = Worker("engine", ["--model", str(asked.whisper), *flags], LIBRARIES)
             stack.enter_context(engine.running)
         elif name == "baseline":
             launchers.append(baseline(asked.whisper))

@@ -167,10 +167,14 @@ def baseline(model: Path) -> Launcher:
 class Worker:
     """A program of this folder that answers line by line, and takes its own time."""
 
-    def __init__(self, name: str, arguments: list[str]) -> None:
-        """Start `bench/NAME.py`."""
+    def __init__(
+        self, name: str, arguments: list[str], tuning: Mapping[str, str] | None = None
+    ) -> None:
+        """Start `bench/NAME.py`, with `tuning` in its environment."""
         self.name = name
-        self.running = Running(name, (str(BENCH / f"{name}.py"), *arguments), piped=True)
+        self.running = Running(
+            name, (str(BENCH / f"{name}.py"), *arguments), piped=True, tuning=tuning
+        )
 
     def transcribe(self, clip: Clip, *, language: bool = True) -> Answer:
         """The clip's text and the seconds inside the program."""
