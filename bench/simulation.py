@@ -69,7 +69,7 @@ class Machine:
     express: int = 1
     batch_limit: int = 8
     batch_limit_s: float = 120.0
-    long_limit_s: float = 30.0
+    long_limit_s: float = 120.0
 
 
 @dataclass(eq=False, slots=True)

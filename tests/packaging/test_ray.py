@@ -12,6 +12,7 @@ import pytest
 import yaml
 
 from myna.cluster.tasks import DEPLOYMENTS
+from myna.machine import LIBRARIES
 from myna.settings import Settings
 
 FOLDER = Path(__file__).resolve().parents[2] / "deploy" / "ray"
@@ -70,6 +71,12 @@ def test_ray_is_the_version_that_is_locked(service, root):
     assert service["spec"]["rayClusterConfig"]["rayVersion"] in (
         root / "docs" / "cluster.md"
     ).read_text("utf-8")
+
+
+def test_pods_tell_libraries_what_the_server_tells_them_elsewhere(service):
+    for container in containers(service):
+        variables = {one["name"]: one["value"] for one in container["env"]}
+        assert LIBRARIES.items() <= variables.items()
 
 
 def test_pods_are_what_kubernetes_takes(service):
