@@ -60,6 +60,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "engines.word_times": {"engines.contract.samples", "text.transcript"},
     # Beside each other, and blind to each other.
     "audio": {"engines.contract", "errors", "text.transcript"},
+    "audio.vad": {"audio", "engines.contract", "engines.onnx_graph", "errors"},
+    "audio.vad_network": {"engines.onnx_graph"},
     "conversion": {"onnx_messages", "protobuf"},
     "store": {"conversion", "engines.contract.voice"},
     "engines.fake": ENGINE | {"engines.tonecode"},

@@ -6,6 +6,7 @@ The model is Silero VAD as faster-whisper ships it. `VadModel` is loaded once an
 
 from __future__ import annotations
 
+import logging
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -14,8 +15,12 @@ import onnxruntime
 from numpy.typing import NDArray
 
 from myna.audio.activity import FRAME
+from myna.audio.vad_network import in_one_picture
 from myna.engines.contract.samples import Samples
+from myna.engines.onnx_graph import UnfitError
 from myna.errors import EngineFailure
+
+_log = logging.getLogger(__name__)
 
 CONTEXT_SAMPLES = 64
 """Of the frame before, put in front of each frame; zeros before the first."""
@@ -34,15 +39,21 @@ class VadModel:
     def __init__(self, path: Path | None = None) -> None:
         """Load `path`, or the copy in faster-whisper's package.
 
-        Raises EngineFailure where faster-whisper has no such file.
+        Raises EngineFailure where faster-whisper has no such file, and onnxruntime's own errors on
+        one that is no network.
         """
         options = onnxruntime.SessionOptions()
         options.inter_op_num_threads = 1
         options.intra_op_num_threads = 1
         options.enable_cpu_mem_arena = False  # it would keep what the longest run needed
         options.log_severity_level = 4
+        file = (path or _shipped_model()).read_bytes()
+        try:
+            file = in_one_picture(file)
+        except UnfitError as reason:
+            _log.info("voice activity is found frame by frame: %s", reason)
         self._session = onnxruntime.InferenceSession(
-            str(path or _shipped_model()), options, providers=["CPUExecutionProvider"]
+            file, options, providers=["CPUExecutionProvider"]
         )
 
     def run(
