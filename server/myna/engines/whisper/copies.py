@@ -97,8 +97,9 @@ class BatchCopies:
         self._has_lane = has_lane
 
     def encoder(self) -> Whisper:
-        """All cores for the one that has the lane, or that is alone: threads that wait for each
-        other on cores that others use cost both dear."""
+        """What to encode with, and to read a text in one go: all cores for the one that
+        has the lane, or that is alone. Threads that wait for each other on cores that others use
+        cost both dear."""
         copies = self._copies
         return copies.lone if self._has_lane or copies.alone() else copies.shared
 

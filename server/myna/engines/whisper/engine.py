@@ -169,10 +169,10 @@ class WhisperTranscriber:
             begun_s = time.perf_counter()
             encoded = self._encode(jobs, works, copies)
             begun_s = _told(jobs, "encode", begun_s)
-            self._detect(jobs, works, encoded)
+            self._detect(jobs, works, encoded, copies)
             attempts = self._generate(jobs, works, encoded, copies)
             outcomes = [self._judge(*row) for row in zip(jobs, works, attempts, strict=True)]
-            results = self._read(jobs, works, encoded, outcomes)
+            results = self._read(jobs, works, encoded, outcomes, copies)
         except RuntimeError as failure:
             return [EngineFailure(f"{self.name} failed on this audio: {failure}") for _ in jobs]
         _told(jobs, "generate", begun_s)
@@ -230,11 +230,15 @@ class WhisperTranscriber:
         return _view(np.stack([work.encoded for work in works if work.encoded is not None]))
 
     def _detect(
-        self, jobs: Sequence[WindowJob], works: Sequence[_Work], encoded: ctranslate2.StorageView
+        self,
+        jobs: Sequence[WindowJob],
+        works: Sequence[_Work],
+        encoded: ctranslate2.StorageView,
+        copies: BatchCopies,
     ) -> None:
         if all(work.language for work in works):
             return
-        found = self._copies.shared.detect_language(encoded)
+        found = copies.encoder().detect_language(encoded)
         for job, work, ranked in zip(jobs, works, found, strict=True):
             codes = [self._vocabulary.language_tokens[token] for token, _ in ranked]
             wanted = [code for code in codes if code in job.options.candidates]
@@ -315,6 +319,7 @@ class WhisperTranscriber:
         works: Sequence[_Work],
         encoded: ctranslate2.StorageView,
         outcomes: Sequence[Attempt | WindowJob],
+        copies: BatchCopies,
     ) -> list[WindowResult | WindowJob | Exception]:
         readings = {
             row: Reading(job, work.language or "en", outcome, self._vocabulary)
@@ -324,7 +329,7 @@ class WhisperTranscriber:
         timed = [row for row, reading in readings.items() if reading.wants_alignment]
         if timed:
             view = encoded if len(timed) == len(jobs) else _view(np.array(encoded)[timed])
-            read_words(self._copies.shared, view, [readings[row] for row in timed])
+            read_words(copies.encoder(), view, [readings[row] for row in timed])
         for row in readings:
             works[row].features = works[row].encoded = None
         return [

@@ -6,6 +6,7 @@ from collections import deque
 from collections.abc import Hashable
 from dataclasses import dataclass, field
 from statistics import median
+from threading import Lock
 
 _REMEMBERED = 3
 _FORGOTTEN = 0.995
@@ -25,26 +26,30 @@ class _Way:
 
 
 class Quicker:
-    """Chooses between two ways by what they took lately, for each kind of work by itself. What is
-    chosen is the same for all who ask at the same time; a wrong figure costs time, nothing else."""
+    """Chooses between two ways by what they took lately, for each kind of work by itself. Any number
+    of threads may ask; a wrong figure costs time, nothing else."""
 
     def __init__(self) -> None:
         self._ways: dict[Hashable, tuple[_Way, _Way]] = {}
+        self._lock = Lock()
 
     def chooses_second(self, kind: Hashable) -> bool:
         """Whether to take the second way. Each is tried at first, the second before the first."""
-        first, second = self._ways.setdefault(kind, (_Way(), _Way()))
-        chosen = second.seconds <= first.seconds
-        (first if chosen else second).forgotten *= _FORGOTTEN
+        with self._lock:
+            first, second = self._ways.setdefault(kind, (_Way(), _Way()))
+            chosen = second.seconds <= first.seconds
+            (first if chosen else second).forgotten *= _FORGOTTEN
         return chosen
 
     def second_is_quicker(self, kind: Hashable) -> bool:
         """What is known so far; False where nothing is."""
-        first, second = self._ways.get(kind, (_Way(), _Way()))
-        return 0 < second.seconds < first.seconds
+        with self._lock:
+            first, second = self._ways.get(kind, (_Way(), _Way()))
+            return 0 < second.seconds < first.seconds
 
     def learn(self, kind: Hashable, *, second: bool, seconds: float) -> None:
         """Work of a kind took so long in one of the two ways."""
-        way = self._ways.setdefault(kind, (_Way(), _Way()))[second]
-        way.took_s.append(seconds)
-        way.forgotten = 1.0
+        with self._lock:
+            way = self._ways.setdefault(kind, (_Way(), _Way()))[second]
+            way.took_s.append(seconds)
+            way.forgotten = 1.0
