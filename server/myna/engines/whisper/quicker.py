@@ -26,8 +26,8 @@ class _Way:
 
 
 class Quicker:
-    """Chooses between two ways by what they took lately, for each kind of work by itself. Any number
-    of threads may ask; a wrong figure costs time, nothing else."""
+    """Chooses between two ways by what they took lately, for each kind of work by itself. Any
+    number of threads may ask; a wrong figure costs time, nothing else."""
 
     def __init__(self) -> None:
         self._ways: dict[Hashable, tuple[_Way, _Way]] = {}
