@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Hashable
 from dataclasses import dataclass, field
-from statistics import median
 from threading import Lock
 
 _REMEMBERED = 3
+_TRIED_FIRST = 2
+"""Times that each way is tried before one is preferred: the first run of all is a slow one."""
 _FORGOTTEN = 0.995
 """What is left, each time that the other way is taken, of how long a way took: one that takes 1.6
 times as long is tried again after a hundred times, since machines and their load change."""
@@ -21,8 +22,8 @@ class _Way:
 
     @property
     def seconds(self) -> float:
-        """The median: one run that something else held up says little. 0 before the first."""
-        return median(self.took_s) * self.forgotten if self.took_s else 0.0
+        """The least: what runs take beyond it, something else has cost. 0 before the first."""
+        return min(self.took_s, default=0.0) * self.forgotten
 
 
 class Quicker:
@@ -34,10 +35,13 @@ class Quicker:
         self._lock = Lock()
 
     def chooses_second(self, kind: Hashable) -> bool:
-        """Whether to take the second way. Each is tried at first, the second before the first."""
+        """Whether to take the second way. At first they take turns, and the second begins."""
         with self._lock:
             first, second = self._ways.setdefault(kind, (_Way(), _Way()))
-            chosen = second.seconds <= first.seconds
+            tried = (len(first.took_s), len(second.took_s))
+            if min(tried) < _TRIED_FIRST:
+                return tried[1] <= tried[0]
+            chosen = second.seconds < first.seconds
             (first if chosen else second).forgotten *= _FORGOTTEN
         return chosen
 
@@ -45,7 +49,7 @@ class Quicker:
         """What is known so far; False where nothing is."""
         with self._lock:
             first, second = self._ways.get(kind, (_Way(), _Way()))
-            return 0 < second.seconds < first.seconds
+            return 0 < second.seconds < first.seconds and len(first.took_s) >= _TRIED_FIRST
 
     def learn(self, kind: Hashable, *, second: bool, seconds: float) -> None:
         """Work of a kind took so long in one of the two ways."""
