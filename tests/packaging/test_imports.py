@@ -55,6 +55,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "engines.onnx_graph": {"onnx_messages", "protobuf"},
     "engines.convolutions": {"engines.onnx_graph", "onnx_messages"},
     "engines.bfloat16": {"engines.onnx_graph"},
+    "engines.blocks": {"engines.onnx_graph"},
     "engines.sessions": {"engines.devices", "errors", "protobuf"},
     "engines.tonecode": {"engines.contract.samples"},
     "engines.word_times": {"engines.contract.samples", "text.transcript"},
@@ -68,7 +69,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "engines.fake_diarizer": ENGINE | {"engines.tonecode"},
     "engines.piper": ENGINE
     | SPEAKING
-    | {"engines.bfloat16", "engines.convolutions", "engines.onnx_graph"},
+    | {"engines.bfloat16", "engines.blocks", "engines.convolutions", "engines.onnx_graph"},
     "engines.kokoro": ENGINE
     | SPEAKING
     | {"engines.convolutions", "engines.onnx_graph", "onnx_messages", "protobuf"},

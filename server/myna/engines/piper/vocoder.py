@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from myna.engines.bfloat16 import Bfloat16Network
+from myna.engines.blocks import in_blocks
 from myna.engines.contract.samples import Samples
 from myna.engines.convolutions import in_eight_bits, in_phases
 from myna.engines.devices import Device, SpeechComputeType
@@ -133,7 +134,7 @@ def _seconds(decode: Decode, feed: Feed) -> float:
 
 
 def _in_onnxruntime(halves: Halves, device: Device, threads: int) -> Decode:
-    network = in_phases(halves.decoder) if device == "cpu" else halves.decoder
+    network = in_phases(in_blocks(halves.decoder)) if device == "cpu" else halves.decoder
     session = onnx_session(network.written(), device, threads)
     return lambda feed: np.asarray(session.run(None, dict(feed))[0], np.float32)
 
