@@ -7,16 +7,14 @@ they are one large matrix: the same sums in two fifths of the time.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
 
-from myna.engines.onnx_graph import Network, Node, Tensor, UnfitError
+from myna.engines.onnx_graph import Network, Node, Tensor, UnfitError, planar_convolution
 
 _EACH_ALONE = frozenset({"Pow", "Add", "Sqrt", "Relu"})
-_SINGLE = {"kernel_shape": (1,), "strides": (1,), "dilations": (1,), "pads": (0,)}
-"""What a convolution has for the axis of frames."""
 
 
 def in_one_picture(file: bytes) -> bytes:
@@ -37,7 +35,7 @@ def in_one_picture(file: bytes) -> bytes:
     nodes = [
         *network.nodes[:begin],
         replace(first, inputs=(first.inputs[0], _axes(tensors, "before_all", (0, 1)))),
-        *(_spread(node, tensors) for node in network.nodes[begin + 1 : end]),
+        *(_spread(node, network.tensors, tensors) for node in network.nodes[begin + 1 : end]),
         *_in_a_row(last, tensors),
         *network.nodes[end + 1 :],
     ]
@@ -51,7 +49,7 @@ def _only(nodes: Sequence[Node], operator: str) -> Node:
     return found[0]
 
 
-def _spread(node: Node, tensors: dict[str, Tensor]) -> Node:
+def _spread(node: Node, before: Mapping[str, Tensor], tensors: dict[str, Tensor]) -> Node:
     """The same on a picture that has a line for each frame."""
     if node.operator in _EACH_ALONE:
         return node
@@ -61,16 +59,7 @@ def _spread(node: Node, tensors: dict[str, Tensor]) -> Node:
             raise UnfitError(f"{node.name or 'a slice'} is of other axes")
         axes = _axes(tensors, "channels_and_time", (1, 3))
         return replace(node, inputs=(*node.inputs[:3], axes, node.inputs[4]))
-    kernel = tensors.get(node.inputs[1]) if node.operator == "Conv" else None
-    if kernel is None or len(kernel.shape) != 3:
-        raise UnfitError(f"{node.name} is a {node.operator}")
-    outer, inner, length = kernel.shape
-    tensors[node.inputs[1]] = replace(kernel, shape=(outer, inner, 1, length))
-    spread = {
-        name: (0, values[0], 0, values[1]) if name == "pads" else (*_SINGLE[name], *values)
-        for name, values in node.attributes.items()
-    }
-    return replace(node, attributes=spread)
+    return planar_convolution(node, before, tensors)
 
 
 def _in_a_row(node: Node, tensors: dict[str, Tensor]) -> Iterator[Node]:

@@ -4,7 +4,7 @@ Its convolutions work on channels in blocks, and adding knows these; LeakyRelu, 
 upsampled sound in line, do not, so all numbers are put in order and in blocks again around each.
 A convolution by ones, each channel for itself, changes nothing, and with it there is no need: what
 follows an upsampling comes into blocks once, and a LeakyRelu becomes a part of the convolution. Of
-Piper's decoder that saves 7 % for three seconds of speech, 1.5 % for half a second.
+Piper's decoder that saves 6 to 8 % (`docs/capacity.md`).
 """
 
 from __future__ import annotations

@@ -186,16 +186,7 @@ class Network:
             if any(prod(tensors[name].shape) != 1 for name in node.inputs if name in tensors):
                 raise UnfitError(f"{node.name} has numbers for each place")
             return node
-        kernel = self.tensors.get(node.inputs[1]) if node.operator in _CONVOLUTIONS else None
-        if kernel is None or len(kernel.shape) != 3 or "pads" not in node.attributes:
-            raise UnfitError(f"{node.name} is a {node.operator}")
-        outer, inner, length = kernel.shape
-        tensors[node.inputs[1]] = replace(kernel, shape=(outer, inner, 1, length))
-        spread = {
-            name: (0, values[0], 0, values[1]) if name == "pads" else (_SPREAD[name], *values)
-            for name, values in node.attributes.items()
-        }
-        return replace(node, attributes=spread)
+        return planar_convolution(node, self.tensors, tensors)
 
     def written(self) -> bytes:
         """ModelProto: the file's bytes."""
@@ -210,6 +201,24 @@ class Network:
         return b"".join(
             (self.about, protobuf.opening(_GRAPH, sum(len(field) for field in fields)), *fields)
         )
+
+
+def planar_convolution(
+    node: Node, before: Mapping[str, Tensor], tensors: dict[str, Tensor]
+) -> Node:
+    """A convolution over (n, channels, length), over (n, channels, lines, length): each line by
+    itself. Its kernel, as it was in `before`, goes into `tensors` with the axis. Raises UnfitError
+    where it is none, or its kernel is not there."""
+    kernel = before.get(node.inputs[1]) if node.operator in _CONVOLUTIONS else None
+    if kernel is None or len(kernel.shape) != 3 or "pads" not in node.attributes:
+        raise UnfitError(f"{node.name} is a {node.operator}")
+    outer, inner, length = kernel.shape
+    tensors[node.inputs[1]] = replace(kernel, shape=(outer, inner, 1, length))
+    spread = {
+        name: (0, values[0], 0, values[1]) if name == "pads" else (_SPREAD[name], *values)
+        for name, values in node.attributes.items()
+    }
+    return replace(node, attributes=spread)
 
 
 def _network(file: bytes) -> Network:

@@ -31,9 +31,9 @@ class Dispatch(Generic[Job]):
     """Hands out batches to workers, and those of short jobs to express workers.
 
     No more batches that a long job leads run at a time than an engine is best at. Express workers
-    only take short jobs, and only while every other worker is at a batch that a
-    long one leads. For a moment the machine then has more threads than cores and shares itself out
-    between them, which no batch can do once it runs.
+    only take short jobs, and only while no other worker is free and at least one of them is at a
+    batch that a long one leads. For a moment the machine then has more threads than cores and
+    shares itself out between them, which no batch can do once it runs.
     """
 
     def __init__(

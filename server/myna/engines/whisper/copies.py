@@ -14,7 +14,7 @@ from ctranslate2.models import Whisper
 from myna.engines.whisper.quicker import Quicker
 from myna.engines.whisper.windowing import Pools
 
-USUAL_ROWS = 5
+_USUAL_ROWS = 5
 """One window with Whisper's five beams."""
 _AFTER_COMPANY_S = 1.0
 """Whoever was not alone a moment ago will not be for long: another client sends its next clip."""
@@ -51,11 +51,16 @@ class Copies:
         self._running = 0
         self._company_s = -_AFTER_COMPANY_S
 
+    @property
+    def apart(self) -> bool:
+        """Whether there are two."""
+        return self.lone is not self.shared
+
     def long_lanes(self) -> int:
         """How many long batches had best run at a time. Of two cores, both for one of them is as
         quick as one for each of two, and takes half of the memory, if a decoder gains by it at
         all."""
-        one = self._pools.pairs and self.decoding.second_is_quicker(USUAL_ROWS)
+        one = self._pools.pairs and self.decoding.second_is_quicker(_USUAL_ROWS)
         return 1 if one else self._pools.workers
 
     @contextmanager
@@ -109,7 +114,7 @@ class BatchCopies:
         or that is alone and was so lately, where they have turned out to be the quicker way."""
         copies = self._copies
         lately = not self._has_lane
-        alone = copies.lone is not copies.shared and copies.alone(lately=lately)
+        alone = copies.apart and copies.alone(lately=lately)
         with_all = (alone or self._has_lane) and copies.decoding.chooses_second(rows)
         decoding = Decoding(copies.lone if with_all else copies.shared)
         begun_s = self._clock()

@@ -48,7 +48,7 @@ _HOP = SAMPLE_RATE_HZ // FRAMES_PER_S
 _STEPS_BEFORE = 2
 """What the prompt, and keys and values of the audio, take in steps of the decoder, about."""
 _WARM_RUNS = 4
-"""So many that decoding on one core and on all has been tried twice."""
+"""So many that decoding on one core and on all has been tried twice, where there are both."""
 
 Features = NDArray[np.float32]
 
@@ -181,7 +181,7 @@ class WhisperTranscriber:
     def warm_up(self) -> None:
         """Decode a second of faint noise, in each of the ways there are."""
         noise = np.random.default_rng(0).standard_normal(SAMPLE_RATE_HZ).astype(np.float32) * 1e-3
-        for _ in range(_WARM_RUNS):
+        for _ in range(_WARM_RUNS if self._copies.apart else 1):
             self.run([WindowJob(Window(noise, 0.0), DecodingOptions())])
 
     def close(self) -> None:
