@@ -47,10 +47,17 @@ class Node:
 
     @classmethod
     def new(
-        cls, operator: str, inputs: Sequence[str], outputs: Sequence[str], **attributes: Attribute
+        cls,
+        operator: str,
+        inputs: Sequence[str],
+        outputs: Sequence[str],
+        domain: str = "",
+        /,
+        **attributes: Attribute,
     ) -> Node:
-        """One that is called as what it makes."""
+        """One that is called as what it makes; of ONNX's own operators, if no `domain` is said."""
         written = protobuf.text(3, outputs[0]) + protobuf.text(4, operator)
+        written += protobuf.text(7, domain) if domain else b""
         written += protobuf.each(5, (attribute(key, one) for key, one in attributes.items()))
         return replace(_node(memoryview(written)), inputs=tuple(inputs), outputs=tuple(outputs))
 

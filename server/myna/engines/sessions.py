@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import sys
+from collections.abc import Generator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +18,11 @@ if TYPE_CHECKING:
 
 
 def onnx_session(
-    file: Path | bytes, device: Device, threads: int, *, also: str | None = None
+    file: Path | bytes,
+    device: Device,
+    threads: int,
+    *,
+    also: str | None = None,
 ) -> onnxruntime.InferenceSession:
     """A session over a network's file, or over what is in one; `threads` is how many cores one run
     uses. `also` names a tensor inside the network that is to be an output too, where there is one.
@@ -41,7 +49,24 @@ def onnx_session(
     network = file if isinstance(file, bytes) else file.read_bytes()
     if also and _named(also) in network:
         network += _as_output(also)
-    return onnxruntime.InferenceSession(network, sess_options=options, providers=providers)
+    with _as_file(network) as readable:
+        return onnxruntime.InferenceSession(readable, sess_options=options, providers=providers)
+
+
+@contextmanager
+def _as_file(content: bytes) -> Generator[str | bytes]:
+    """A file in memory where there are such (Linux), else the bytes themselves. A session that is
+    given bytes keeps them for as long as it lives, beside what it has made of them."""
+    if sys.platform != "linux":
+        yield content
+        return
+    file = os.memfd_create("network")
+    try:
+        with os.fdopen(file, "wb", closefd=False) as opened:
+            opened.write(content)
+        yield f"/proc/self/fd/{file}"
+    finally:
+        os.close(file)
 
 
 def _as_output(tensor: str) -> bytes:

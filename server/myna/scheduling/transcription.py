@@ -29,8 +29,7 @@ from myna.text.transcript import Segment, Transcript
 T = TypeVar("T")
 
 _LOOKAHEAD = 16
-"""Windows of one request that may wait or run at once: enough to fill batches, few enough that an
-hour of audio is never in memory."""
+"""Windows of one request that may wait or run at once, at most."""
 _UPLOADING = 4
 """Uploads that are transcribed while they arrive; others are when they are complete."""
 
@@ -58,6 +57,14 @@ class Bounds:
 
 
 _UNBOUNDED = Bounds()
+
+
+@dataclass(frozen=True, slots=True)
+class _Coming:
+    """A window that waits or runs."""
+
+    result: asyncio.Task[WindowResult]
+    seconds: float
 
 
 class TranscriptionService:
@@ -174,7 +181,7 @@ class Transcription:
         self._longest_s = bounds.longest_s
         self._end_s = None if bounds.longest_s is None else _now_s() + bounds.longest_s
         self._first: asyncio.Task[WindowResult] | None = None
-        self._pending: deque[asyncio.Task[WindowResult]] = deque()
+        self._pending: deque[_Coming] = deque()
         self._language = options.language
         self._segments: list[Segment] = []
         self._hearing = hearing
@@ -222,7 +229,7 @@ class Transcription:
     async def _next(self) -> WindowResult | None:
         """The next window's result; None at the end."""
         await self._fill()
-        return await self._pending.popleft() if self._pending else None
+        return await self._pending.popleft().result if self._pending else None
 
     async def _in_time(self, step: Awaitable[T]) -> T:
         limit = asyncio.timeout_at(self._end_s)
@@ -259,15 +266,24 @@ class Transcription:
 
     async def _fill(self) -> None:
         """Keep windows coming until enough wait, or the first of them can be delivered."""
-        while not self._stream.finished and len(self._pending) < _LOOKAHEAD:
-            if self._pending and self._pending[0].done():
+        while not self._stream.finished and not self._enough:
+            if self._pending and self._pending[0].result.done():
                 return
             for window in await self._windows():
                 task = asyncio.create_task(self._decode(window))
                 self._first = self._first or task
-                self._pending.append(task)
+                self._pending.append(_Coming(task, window.seconds))
             if self._hearing is not None:
                 await self._hearing.advance()
+
+    @property
+    def _enough(self) -> bool:
+        """Whether as much waits or runs as fills what the engine runs at once, and a batch behind.
+        A window of 30 s takes 5 MB while it waits."""
+        engine = self._service.engine
+        enough_s = (engine.long_lanes() + 1) * engine.long_limit_s
+        waiting_s = sum(coming.seconds for coming in self._pending)
+        return len(self._pending) >= _LOOKAHEAD or waiting_s >= enough_s
 
     async def _windows(self) -> Sequence[Window]:
         begun_s, before_s = time.perf_counter(), self._stream.seconds_read
@@ -289,9 +305,10 @@ class Transcription:
     async def _leave(self) -> None:
         self._service.workers.cancel(self._ticket)
         self._stream.close()
-        for task in self._pending:
+        tasks = [coming.result for coming in self._pending]
+        for task in tasks:
             task.cancel()
-        await asyncio.gather(*self._pending, return_exceptions=True)
+        await asyncio.gather(*tasks, return_exceptions=True)
         if self._hearing is not None:
             self._hearing.leave()
 

@@ -101,6 +101,11 @@ class Engine:
     jobs: list[WindowJob] = field(default_factory=list)
     prepared: list[WindowJob] = field(default_factory=list)
     workers: int = 1
+    long_limit_s: float = 30.0
+    lanes: int = 1
+
+    def long_lanes(self) -> int:
+        return self.lanes
 
     def prompt_tokens(self, options: DecodingOptions) -> int:
         return len((options.prompt or "").split())
@@ -329,7 +334,14 @@ def test_segments_come_before_the_file_has_been_read(opened):
     run(main())
 
 
-def test_only_so_many_windows_of_a_request_are_in_memory(opened, engine):
+@pytest.mark.parametrize(
+    ("long_limit_s", "lanes", "fewest", "most"),
+    [(4 * PHRASE_S, 1, 8, 9), (4 * PHRASE_S, 2, 12, 13), (1000.0, 1, 16, 31)],
+)
+def test_only_what_engine_and_a_batch_behind_take_of_a_request_is_in_memory(
+    opened, engine, long_limit_s, lanes, fewest, most
+):
+    engine.long_limit_s, engine.lanes = long_limit_s, lanes
     go = threading.Event()
 
     def hear(job: WindowJob) -> WindowResult:
@@ -342,7 +354,7 @@ def test_only_so_many_windows_of_a_request_are_in_memory(opened, engine):
         recording = Recording(phrases(200))
         transcription = await opened(recording)
         await transcription._fill()
-        assert 16 <= len(transcription._pending) < 32
+        assert fewest <= len(transcription._pending) <= most
         assert recording.at < len(recording.samples) / 4
         go.set()
         assert len(await progress_of(transcription)) == 200

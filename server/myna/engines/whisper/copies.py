@@ -19,6 +19,8 @@ _USUAL_ROWS = 5
 _AFTER_COMPANY_S = 1.0
 """Whoever was not alone a moment ago will not be for long: another client sends its next clip."""
 
+_CLEARLY_LONGER = 1.25
+
 _LONG_S = 20.0
 """A window of such a length is a long request's, or as good as one: nobody waits for its next."""
 
@@ -58,9 +60,10 @@ class Copies:
 
     def long_lanes(self) -> int:
         """How many long batches had best run at a time. Of two cores, both for one of them is as
-        quick as one for each of two, and takes half of the memory, if a decoder gains by it at
-        all."""
-        one = self._pools.pairs and self.decoding.second_is_quicker(_USUAL_ROWS)
+        quick as one for each of two, and takes half of the memory, unless a decoder loses by it.
+        Whether it does is not to hang on a moment in which others had the machine."""
+        takes = self.decoding.second_takes(_USUAL_ROWS) if self._pools.pairs else None
+        one = takes is not None and takes < _CLEARLY_LONGER
         return 1 if one else self._pools.workers
 
     @contextmanager

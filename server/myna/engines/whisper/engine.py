@@ -10,14 +10,15 @@ from pathlib import Path
 import ctranslate2
 import numpy as np
 from ctranslate2.models import Whisper, WhisperGenerationResult
-from faster_whisper.feature_extractor import FeatureExtractor
 from numpy.typing import NDArray
 
 from myna.engines.contract.samples import SAMPLE_RATE_HZ, Window
 from myna.engines.contract.transcriber import DecodingOptions, WindowJob, WindowResult
 from myna.engines.devices import Device, DeviceChoice, choose_compute_type, choose_device
 from myna.engines.whisper.copies import BatchCopies, Copies
+from myna.engines.whisper.encoder import LONG_FRAMES, load_encoder
 from myna.engines.whisper.fallback import Attempt, Step, best, next_step
+from myna.engines.whisper.mel import LogMel
 from myna.engines.whisper.reading import Reading, read_words
 from myna.engines.whisper.vocabulary import Vocabulary
 from myna.engines.whisper.windowing import (
@@ -44,7 +45,6 @@ _BATCH_LIMIT_S: dict[Device, float] = {"cpu": 120.0, "cuda": 480.0}
 """A window of 30 s with five beams takes 50 MB and more while it is decoded."""
 _LONG_LIMIT_S: dict[Device, float] = {"cpu": 30.0, "cuda": 480.0}
 """On a CPU a batch of such windows is hardly quicker than one after the other."""
-_HOP = SAMPLE_RATE_HZ // FRAMES_PER_S
 _STEPS_BEFORE = 2
 """What the prompt, and keys and values of the audio, take in steps of the decoder, about."""
 _WARM_RUNS = 4
@@ -110,12 +110,13 @@ class WhisperTranscriber:
             )
 
         self._copies = Copies(load, pools)
+        self._encoder = load_encoder(folder / "model.bin", self.compute_type, pools.encoder_threads)
         multilingual = bool(self._copies.shared.is_multilingual)
         self.translates = multilingual
         self._vocabulary = Vocabulary(folder, multilingual=multilingual)
         known = self._vocabulary.language_tokens.values() if multilingual else ("en",)
         self.languages = frozenset(known)
-        self._extractor = FeatureExtractor(feature_size=int(self._copies.shared.n_mels))
+        self._mel = LogMel(int(self._copies.shared.n_mels))
         self._sizing = sizing or Sizing()
         self._closed = False
 
@@ -187,6 +188,7 @@ class WhisperTranscriber:
     def close(self) -> None:
         """Give the memory back; what runs afterwards fails."""
         self._closed = True
+        self._encoder = None
         self._copies.unload()
 
     def _work(self, job: WindowJob) -> _Work:
@@ -207,12 +209,7 @@ class WhisperTranscriber:
     def _features(self, job: WindowJob, work: _Work) -> Features:
         frames = self._frames(job, full_length=work.step.full_length)
         if work.features is None or work.features.shape[1] != frames:
-            # Silence is put behind the audio, not behind its features: zeros there are a sound
-            # that the model has never heard, and the error rate shows it.
-            wanted = frames * _HOP
-            samples = job.window.samples[:wanted]
-            padded = np.pad(samples, (0, wanted - len(samples)))
-            work.features = self._extractor(padded)[:, :frames].astype(np.float32)
+            work.features = self._mel.features(job.window.samples, frames)
             work.encoded = None
         return work.features
 
@@ -225,7 +222,9 @@ class WhisperTranscriber:
         # One by one: on a CPU the encoder gains nothing from a batch, and its attention over 30 s
         # takes 72 MB for every window that is encoded at once.
         for work, row in zip(works, rows, strict=True):
-            if work.encoded is None:
+            if work.encoded is None and self._encoder and row.shape[1] >= LONG_FRAMES:
+                work.encoded = self._encoder.encode(row)
+            elif work.encoded is None:
                 work.encoded = np.array(copies.encoder().encode(_view(row[None])))[0]
         return _view(np.stack([work.encoded for work in works if work.encoded is not None]))
 

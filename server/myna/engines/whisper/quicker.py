@@ -21,9 +21,14 @@ class _Way:
     forgotten: float = 1.0
 
     @property
-    def seconds(self) -> float:
-        """The least: what runs take beyond it, something else has cost. 0 before the first."""
-        return min(self.took_s, default=0.0) * self.forgotten
+    def least_s(self) -> float:
+        """What runs take beyond it, something else has cost. 0 before the first."""
+        return min(self.took_s, default=0.0)
+
+    @property
+    def faded_s(self) -> float:
+        """The same, as far as it is remembered."""
+        return self.least_s * self.forgotten
 
 
 class Quicker:
@@ -41,15 +46,16 @@ class Quicker:
             tried = (len(first.took_s), len(second.took_s))
             if min(tried) < _TRIED_FIRST:
                 return tried[1] <= tried[0]
-            chosen = second.seconds < first.seconds
+            chosen = second.faded_s < first.faded_s
             (first if chosen else second).forgotten *= _FORGOTTEN
         return chosen
 
-    def second_is_quicker(self, kind: Hashable) -> bool:
-        """What is known so far; False where nothing is."""
+    def second_takes(self, kind: Hashable) -> float | None:
+        """How many times as long as the first, as was found, however long ago; None before."""
         with self._lock:
             first, second = self._ways.get(kind, (_Way(), _Way()))
-            return 0 < second.seconds < first.seconds and len(first.took_s) >= _TRIED_FIRST
+            tried = min(len(first.took_s), len(second.took_s))
+            return second.least_s / first.least_s if tried >= _TRIED_FIRST else None
 
     def learn(self, kind: Hashable, *, second: bool, seconds: float) -> None:
         """Work of a kind took so long in one of the two ways."""

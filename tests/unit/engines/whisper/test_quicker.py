@@ -1,5 +1,7 @@
 """Which of two ways is the quicker one is learned from what they took."""
 
+import pytest
+
 from myna.engines.whisper.quicker import Quicker
 
 FIRST_S, SECOND_S = 0.006, 0.004
@@ -25,7 +27,7 @@ def test_the_first_run_of_all_which_is_a_slow_one_decides_nothing():
     choice = Quicker()
     choice.learn("work", second=True, seconds=1.0)
     assert work(choice, 10, FIRST_S, SECOND_S)[4:] == [True] * 6
-    assert choice.second_is_quicker("work")
+    assert choice.second_takes("work") == SECOND_S / FIRST_S
 
 
 def test_two_runs_that_were_held_up_change_nothing():
@@ -34,7 +36,20 @@ def test_two_runs_that_were_held_up_change_nothing():
     for _ in range(2):
         choice.learn("work", second=True, seconds=1.0)
     assert choice.chooses_second("work")
-    assert choice.second_is_quicker("work")
+    assert choice.second_takes("work") == SECOND_S / FIRST_S
+
+
+def test_how_long_the_second_takes_is_not_known_before_both_have_been_tried():
+    choice = Quicker()
+    assert choice.second_takes("work") is None
+    work(choice, 3, FIRST_S, SECOND_S)
+    assert choice.second_takes("work") is None
+
+
+def test_what_was_found_of_both_does_not_fade():
+    choice = Quicker()
+    work(choice, 100, FIRST_S, FIRST_S * 0.9)
+    assert choice.second_takes("work") == pytest.approx(0.9)
 
 
 def test_a_way_that_has_become_slow_is_left():
