@@ -12,14 +12,18 @@ import jiwer
 import numpy as np
 import pytest
 import soxr
+from ctranslate2 import StorageView
+from ctranslate2.models import Whisper
 
 from myna.audio.joints import joined
 from myna.engines.contract.samples import SAMPLE_RATE_HZ, Samples, Window
 from myna.engines.contract.transcriber import DecodingOptions, WindowJob, WindowResult
 from myna.engines.piper import PiperSynthesizer
 from myna.engines.whisper import WhisperTranscriber
+from myna.engines.whisper.encoder import load_encoder
+from myna.engines.whisper.mel import LogMel
 from myna.engines.whisper.vocabulary import MAX_PROMPT_TOKENS
-from myna.engines.whisper.windowing import Sizing
+from myna.engines.whisper.windowing import FULL_FRAMES, Sizing
 from myna.errors import EngineFailure
 from myna.text.transcript import Segment
 
@@ -168,7 +172,7 @@ def test_a_window_says_the_same_alone_and_in_any_company(base, spoken):
     asked = [
         (spoken(FOX), ENGLISH),
         (spoken(HARBOUR), replace(ENGLISH, task="translate")),
-        (spoken(NUMBERS), DecodingOptions(language="de")),
+        (spoken(FOX), DecodingOptions(language="de")),
         (spoken(RAIN), DecodingOptions(language="fr", task="translate")),
         (spoken(NUMBERS), ENGLISH),
         (spoken(FOX), DecodingOptions()),
@@ -177,6 +181,8 @@ def test_a_window_says_the_same_alone_and_in_any_company(base, spoken):
         (spoken(FOX), replace(ENGLISH, timestamps=False)),
     ]
     alone = [one(base, samples, options) for samples, options in asked]
+    # What is drawn at random differs by itself.
+    assert {segment.temperature for result in alone for segment in result.segments} == {0.0}
     for together in (decode(base, asked), decode(base, asked[::-1])[::-1], decode(base, asked[:3])):
         for mine, theirs in zip(alone, together, strict=False):
             assert theirs.language == mine.language
@@ -338,6 +344,44 @@ def test_a_right_sized_window_says_what_a_full_one_says(base, spoken):
         results = decode(engine, [(spoken(words), ENGLISH) for words in said])
         assert jiwer.wer(wanted, [" ".join(plain(text(result))) for result in results]) <= 0.04
     full.close()
+
+
+@pytest.mark.parametrize("folder", [TINY, BASE], ids=["tiny", "base"])
+def test_long_windows_are_encoded_as_well_as_by_ctranslate2(folder, spoken):
+    own = load_encoder(folder / "model.bin", "int8", 2)
+    if own is None:
+        pytest.skip("this processor multiplies 8 bits in 16")
+    silence = np.zeros(SAMPLE_RATE_HZ // 2, np.float32)
+    speech = np.concatenate(
+        [part for words in (FOX, HARBOUR, NUMBERS) for part in (spoken(words), silence)]
+    )
+    features = LogMel(80).features(speech, FULL_FRAMES)
+    exact, known = (
+        np.array(
+            Whisper(str(folder), compute_type=compute_type).encode(
+                StorageView.from_array(features[None]), to_cpu=True
+            )
+        )[0]
+        for compute_type in ("float32", "int8")
+    )
+    error = np.square(own.encode(features) - exact).mean()
+    assert error <= 2 * np.square(known - exact).mean()
+    assert error <= 0.02 * np.square(exact).mean()
+
+
+def test_a_long_window_says_the_same_alone_and_in_any_company(base, spoken):
+    silence = np.zeros(SAMPLE_RATE_HZ // 2, np.float32)
+    said = [(FOX, HARBOUR, NUMBERS, RAIN, WINDOW), (WINDOW, RAIN, NUMBERS, HARBOUR, FOX)]
+    asked = [
+        (np.concatenate([part for line in lines for part in (spoken(line), silence)]), ENGLISH)
+        for lines in said
+    ]
+    assert all(base.cost_s(WindowJob(Window(samples, 0.0), ENGLISH)) >= 20 for samples, _ in asked)
+    together = decode(base, asked)
+    assert [one(base, samples) for samples, _ in asked] == together
+    for lines, result in zip(said, together, strict=True):
+        wanted = " ".join(plain(" ".join(lines)))
+        assert jiwer.wer(wanted, " ".join(plain(text(result)))) <= 0.04
 
 
 def test_an_asked_temperature_is_used_and_reported(base, spoken):
