@@ -69,11 +69,15 @@ MAY_IMPORT: dict[str, set[str]] = {
     "engines.fake_diarizer": ENGINE | {"engines.tonecode"},
     "engines.piper": ENGINE
     | SPEAKING
-    | {"engines.bfloat16", "engines.blocks", "engines.convolutions", "engines.onnx_graph"},
+    | {"engines.bfloat16", "engines.blocks", "engines.convolutions", "engines.onnx_graph"}
+    # How memory is kept decides which number format is the quicker one.
+    | {"machine"},
     "engines.kokoro": ENGINE
     | SPEAKING
     | {"engines.convolutions", "engines.onnx_graph", "onnx_messages", "protobuf"},
-    "engines.whisper": ENGINE,
+    "engines.whisper": ENGINE
+    # Its encoder is drawn as a network.
+    | {"engines.onnx_graph", "engines.sessions", "onnx_messages", "protobuf"},
     "engines.diarizer": ENGINE | {"engines.sessions"},
     # The heart, and the edge around it.
     "scheduling": {"audio", "text", "engines.contract", "errors", "stages"},
