@@ -221,10 +221,13 @@ class WhisperTranscriber:
             return copies.encoder().encode(_view(np.stack(rows)))
         # One by one: on a CPU the encoder gains nothing from a batch, and its attention over 30 s
         # takes 72 MB for every window that is encoded at once.
+        own = self._encoder
         for work, row in zip(works, rows, strict=True):
-            if work.encoded is None and self._encoder and row.shape[1] >= LONG_FRAMES:
-                work.encoded = self._encoder.encode(row)
-            elif work.encoded is None:
+            if work.encoded is not None:
+                continue
+            if own is not None and row.shape[1] >= LONG_FRAMES:
+                work.encoded = own.encode(row)
+            else:
                 work.encoded = np.array(copies.encoder().encode(_view(row[None])))[0]
         return _view(np.stack([work.encoded for work in works if work.encoded is not None]))
 
