@@ -18,11 +18,7 @@ if TYPE_CHECKING:
 
 
 def onnx_session(
-    file: Path | bytes,
-    device: Device,
-    threads: int,
-    *,
-    also: str | None = None,
+    file: Path | bytes, device: Device, threads: int, *, also: str | None = None
 ) -> onnxruntime.InferenceSession:
     """A session over a network's file, or over what is in one; `threads` is how many cores one run
     uses. `also` names a tensor inside the network that is to be an output too, where there is one.

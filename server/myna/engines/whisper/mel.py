@@ -8,8 +8,9 @@ from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
 from myna.engines.contract.samples import SAMPLE_RATE_HZ, Samples
+from myna.engines.whisper.windowing import FRAMES_PER_S
 
-HOP = SAMPLE_RATE_HZ // 100
+_HOP = SAMPLE_RATE_HZ // FRAMES_PER_S
 """Samples from one frame to the next."""
 _LENGTH = 400
 """Of what a frame sees, half of it on either side of its time."""
@@ -34,12 +35,12 @@ class LogMel:
         takes."""
         # Silence is put behind the audio, not behind its features: zeros there are a sound that the
         # model has never heard, and the error rate shows it.
-        heard = np.zeros(frames * HOP + _LENGTH, np.float32)
+        heard = np.zeros(frames * _HOP + _LENGTH, np.float32)
         edge = _LENGTH // 2
-        held = samples[: frames * HOP]
+        held = samples[: frames * _HOP]
         heard[edge : edge + len(held)] = held
         heard[:edge] = heard[2 * edge : edge : -1]
-        seen = sliding_window_view(heard, _LENGTH)[: frames * HOP : HOP]
+        seen = sliding_window_view(heard, _LENGTH)[: frames * _HOP : _HOP]
         made = np.empty((frames, self._filters.shape[1]), np.float32)
         for begin in range(0, frames, _BLOCK):
             spectrum = np.fft.rfft(seen[begin : begin + _BLOCK] * self._window)
