@@ -1,4 +1,5 @@
-"""The rows about speech beside others: piper's own HTTP server, and the engines without a server.
+"""The rows about speech beside others: piper's own HTTP server, the engines without a server, and
+Myna's own engine without one, on the same pieces.
 
 A server of Myna's with Piper and Kokoro is started for it, and piper's server where flask is there.
 """
@@ -18,11 +19,16 @@ from report import Goal, Row
 from scenarios import SETTLE_S, Bench, alternate
 from speech import CLIENTS, LONG, SHORT
 from subjects import Server, myna
+from tqdm import tqdm
+
+from myna.machine import LIBRARIES
 
 WEIGHTS = ROOT / "models" / "weights"
 PIPER, KOKORO = "piper-en_US-joe-medium", "kokoro-v1.0"
 READY_S = 60.0
 STREAMS = (4, 8)
+LEAST_ROUNDS = 5
+"""Of streams: the pace of a machine moves by more in a round than what is looked for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +78,7 @@ def speech_peers(bench: Bench) -> None:
             bench.report.add(Row("piper's own HTTP server", "", [], note="flask is not installed"))
         else:
             _beside_server(bench, server, stack.enter_context(piper_server()))
-        _streams(bench, server)
+        _beside_pieces(bench, server)
 
 
 def _beside_engine(
@@ -125,19 +131,55 @@ def _beside_server(bench: Bench, server: Server, peer: PiperServer) -> None:
     bench.report.add(Row(title, "requests/s", rates[0], peer.name, rates[1], goal))
 
 
-def _streams(bench: Bench, server: Server) -> None:
-    """Long texts at the same time: does one of them wait for all others?"""
-    for streams in STREAMS:
-        shares: list[float] = []
-        for _ in range(bench.plan.rounds):
-            done = closed_loop(
-                lambda text: server.speak(text, PIPER),
-                [LONG] * streams,
-                clients=streams,
-                limit_s=120.0,
-            )
-            firsts = [answer.first_byte_s for _, answer in done.done]
-            shares.append(max(firsts) / (sum(firsts) / len(firsts)))
-            time.sleep(SETTLE_S)
-        name = f"speech, Piper, {streams} long streams, slowest first byte over the mean"
-        bench.report.add(Row(name, "x", shares, goal=Goal(1.5, "value")))
+def _beside_pieces(bench: Bench, server: Server) -> None:
+    """Against the server's own engine alone on the same pieces: what all around it costs."""
+    command = (str(BENCH / "speech_pieces.py"), "--model", PIPER)
+    with Running("pieces-piper", command, piped=True, tuning=LIBRARIES) as bare:
+        _first_piece(bench, server, bare)
+        for streams in STREAMS:
+            _streams(bench, server, bare, streams)
+
+
+def _first_piece(bench: Bench, server: Server, bare: Running) -> None:
+    """One long text after the other, with no pause: a processor that wakes up is slow for a fifth
+    of a second, and the more so the more different code is run."""
+    title = f"speech, Piper, {len(LONG):,} characters"
+    answers: list[Answer] = []
+    alone: list[dict[str, float]] = []
+    for _ in tqdm(range(bench.plan.repetitions), desc=f"{title}, beside its engine", unit="round"):
+        answers.append(server.speak(LONG, PIPER))
+        alone.append(bare.ask({"text": LONG, "streams": 1}))
+    firsts = [1000 * answer.first_byte_s for answer in answers]
+    pieces = [1000 * figures["piece_s"] for figures in alone]
+    bench.report.add(
+        Row(f"{title}, first byte, p50", "ms", firsts, "its first piece", pieces, Goal(1.25))
+    )
+    totals = [1000 * answer.seconds for answer in answers]
+    wholes = [1000 * figures["seconds"] for figures in alone]
+    bench.report.add(Row(f"{title}, total, p50", "ms", totals, "its engine's", wholes, Goal(1.10)))
+
+
+def _streams(bench: Bench, server: Server, bare: Running, streams: int) -> None:
+    """Long texts at the same time: how many, and does one of them wait for all others?"""
+    shares: list[float] = []
+    rates: tuple[list[float], list[float]] = ([], [])
+    name = f"speech, Piper, {streams} long streams"
+    for _ in tqdm(range(max(LEAST_ROUNDS, bench.plan.rounds)), desc=name, unit="round"):
+        done = closed_loop(
+            lambda text: server.speak(text, PIPER),
+            [LONG] * streams,
+            clients=streams,
+            limit_s=120.0,
+        )
+        rates[0].append(60 * len(done.done) / done.wall_s)
+        firsts = [answer.first_byte_s for _, answer in done.done]
+        shares.append(max(firsts) / (sum(firsts) / len(firsts)))
+        time.sleep(SETTLE_S)
+        alone = bare.ask({"text": LONG, "streams": streams})
+        rates[1].append(60 * streams / alone["seconds"])
+        time.sleep(SETTLE_S)
+    goal = Goal(0.95, at_least=True)
+    bench.report.add(Row(name, "texts/min", rates[0], "its engine's", rates[1], goal))
+    bench.report.add(
+        Row(f"{name}, slowest first byte over the mean", "x", shares, goal=Goal(1.5, "value"))
+    )

@@ -32,6 +32,8 @@ of a second on cores that the engines need; the products made here are too small
 libgomp's threads wait for work much more often than a futex is quick: in a decoder there are fifty
 microseconds from one step to the next. They spin for less than a millisecond instead."""
 
+_TURN_S = 0.0002
+
 _PROBE_BYTES = 8 << 20
 """A buffer of the size that engines allocate and free in every call."""
 
@@ -45,21 +47,40 @@ def tell_libraries() -> None:
         os.environ.setdefault(name, value)
 
 
+def take_turns_often() -> None:
+    """Have a thread that waits for the interpreter's lock ask for it after a fifth of a
+    millisecond, not five: an engine in Python needs it for some microseconds between any two steps,
+    and stands still meanwhile.
+    """
+    sys.setswitchinterval(_TURN_S)
+
+
+def limit_heaps(most: int) -> None:
+    """Have malloc keep no more than so many heaps, of which each thread uses one: what is freed in
+    one is of no use to another, and who allocates waits for whoever does so in the same.
+
+    To be called while there is one thread: glibc asks when a second one allocates.
+    """
+    libc = _glibc()
+    if libc is not None:
+        libc.mallopt(_M_ARENA_MAX, most)
+
+
 def keep_freed_memory() -> bool:
     """Let malloc reuse what CTranslate2 frees instead of giving it back to the kernel every time.
 
     CTranslate2 frees its buffers at the end of each call and faults them in again at the next:
     about 155,000 page faults for 30 s of audio, a third to a half of the encoder's time. Costs
-    about 35 MB. Only glibc has these knobs; elsewhere, and where another allocator has taken
-    glibc's place, nothing changes. Returns whether a buffer that is freed and allocated again has
-    stopped to cost page faults.
+    about 35 MB for each heap. Only glibc has these knobs; elsewhere, and where another allocator
+    has taken glibc's place, nothing changes. Returns whether a buffer that is freed and allocated
+    again has stopped to cost page faults.
     """
     libc = _glibc()
     if libc is None:
         return False
     libc.mallopt.argtypes = (ctypes.c_int, ctypes.c_int)
     libc.mallopt.restype = ctypes.c_int
-    knobs = ((_M_MMAP_MAX, 0), (_M_TRIM_THRESHOLD, _LARGEST), (_M_ARENA_MAX, 1))
+    knobs = ((_M_MMAP_MAX, 0), (_M_TRIM_THRESHOLD, _LARGEST))
     if not all(libc.mallopt(name, value) == 1 for name, value in knobs):
         return False
     _faults_of_a_buffer(libc)

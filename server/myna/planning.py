@@ -46,6 +46,18 @@ def default_weights() -> Path:
     return Path.home() / ".local" / "share" / "myna" / "weights"
 
 
+def heaps(settings: Settings) -> int:
+    """How many heaps the engines should have for what they allocate. One is the smallest, and no
+    slower for a Whisper; torch allocates at every step, in as many threads as speak, and with one
+    heap eight streams of speech had nine tenths of what they have with two."""
+    if not settings.tts or settings.tts_compute_type == "float32":
+        return 1
+    from myna.engines import bfloat16  # noqa: PLC0415 - numpy is not needed to begin
+
+    wanted = settings.tts_compute_type == "bfloat16" or bfloat16.is_quick()
+    return 2 if wanted and find_spec("torch") is not None else 1
+
+
 def plan(settings: Settings) -> ModelPlan:
     """Resolve every model that is named, fetching what is missing.
 

@@ -17,8 +17,8 @@ from starlette.types import ASGIApp
 from myna import __version__
 from myna.api.draining import Drain
 from myna.app import create_app
-from myna.machine import keep_freed_memory
-from myna.planning import plan
+from myna.machine import keep_freed_memory, limit_heaps, take_turns_often
+from myna.planning import heaps, plan
 from myna.settings import Settings
 from myna.sockets import MOST_MESSAGE_BYTES, Socket
 from myna.telemetry.access import Telemetry
@@ -43,6 +43,8 @@ def run(settings: Settings) -> None:
     configure_logging(settings.log_level, settings.log_format)
     telemetry = Telemetry(exporting() if settings.traces else None)
     listener = Listener(settings)
+    limit_heaps(heaps(settings))
+    take_turns_often()
     if not keep_freed_memory():
         _log.info("this system's malloc has no setting for it: freed memory is not kept for reuse")
     models = plan(settings)

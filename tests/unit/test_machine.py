@@ -67,10 +67,67 @@ def test_what_is_freed_while_a_model_is_loaded_goes_back_at_once_and_later_is_ke
     assert later > 100 << 20
 
 
+HEAPS = """
+import re, threading
+from pathlib import Path
+from myna.machine import keep_freed_memory, limit_heaps
+
+limit_heaps({most})
+keep_freed_memory()
+begun, end = threading.Barrier(9), threading.Event()
+
+def work():
+    kept = bytearray(100_000)
+    begun.wait()
+    end.wait()
+
+threads = [threading.Thread(target=work) for _ in range(8)]
+for thread in threads:
+    thread.start()
+begun.wait()
+import ctypes
+libc = ctypes.CDLL(None)
+libc.malloc_info.argtypes = (ctypes.c_int, ctypes.c_void_p)
+libc.fopen.restype = ctypes.c_void_p
+stream = libc.fopen(b"{path}", b"w")
+libc.malloc_info(0, stream)
+libc.fclose(ctypes.c_void_p(stream))
+print(len(re.findall("<heap nr", Path("{path}").read_text())))
+end.set()
+"""
+
+
+@on_glibc
+@pytest.mark.parametrize("most", [1, 2])
+def test_threads_share_no_more_heaps_than_there_may_be(tmp_path, most):
+    code = HEAPS.format(most=most, path=tmp_path / "malloc.xml")
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=240
+    )
+    assert int(done.stdout) == most
+
+
+TURNS = """
+import sys
+from myna.machine import take_turns_often
+
+take_turns_often()
+print(sys.getswitchinterval())
+"""
+
+
+def test_threads_get_the_interpreter_sooner_than_they_do_by_default():
+    done = subprocess.run(
+        [sys.executable, "-c", TURNS], capture_output=True, text=True, check=True, timeout=240
+    )
+    assert float(done.stdout) <= 0.0005
+
+
 def test_without_glibc_nothing_is_touched(monkeypatch):
     monkeypatch.setattr("platform.libc_ver", lambda: ("musl", "1.2"))
     assert not machine.keep_freed_memory()
     assert not machine.give_back_freed_memory()
+    machine.limit_heaps(1)
     with machine.loading():
         pass
 

@@ -68,3 +68,22 @@ def test_a_model_that_was_named_stops_the_start_without_its_files():
 def test_none_is_none():
     assert plan_of(Settings(diarize="none")) == (None, "it was started with --diarize none")
     assert plan_of(Settings(stt=()))[0] is None
+
+
+@pytest.mark.parametrize(
+    ("given", "quick", "torch", "expected"),
+    [
+        ({}, True, True, 2),
+        ({}, True, False, 1),
+        ({}, False, True, 1),
+        ({"tts_compute_type": "bfloat16"}, False, True, 2),
+        ({"tts_compute_type": "float32"}, True, True, 1),
+        ({"tts": ()}, True, True, 1),
+    ],
+)
+def test_there_is_a_second_heap_where_speech_may_be_made_by_torch(
+    monkeypatch, given, quick, torch, expected
+):
+    monkeypatch.setattr("myna.engines.bfloat16.is_quick", lambda: quick)
+    monkeypatch.setattr(planning, "find_spec", lambda name: object() if torch else None)
+    assert planning.heaps(Settings(**given)) == expected

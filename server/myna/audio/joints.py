@@ -161,10 +161,14 @@ def _faded(samples: Samples, rate_hz: int, *, before: bool = True, after: bool =
 
 
 def _powers(samples: Samples, rate_hz: int) -> NDArray[np.float64]:
-    """Mean power of each frame."""
+    """Mean power of each frame; the last may be short, and counts as if silence followed."""
     frame = round(FRAME_S * rate_hz)
-    padded = np.pad(samples, (0, -len(samples) % frame)).reshape(-1, frame)
-    return np.square(padded, dtype=np.float64).mean(axis=1)
+    whole = len(samples) // frame * frame
+    frames, rest = samples[:whole].reshape(-1, frame), samples[whole:]
+    powers = np.einsum("ij,ij->i", frames, frames).tolist()
+    if len(rest):
+        powers.append(float(rest @ rest))
+    return np.array(powers) / frame
 
 
 def _levels_db(powers: NDArray[np.float64], loudest: float) -> NDArray[np.float64]:

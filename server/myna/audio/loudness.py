@@ -1,4 +1,4 @@
-"""Speech at one loudness: ITU-R BS.1770-4 by FFmpeg's `ebur128`, peaks held by its `alimiter`.
+"""Speech at one loudness: ITU-R BS.1770-4 by FFmpeg's `ebur128`, peaks held by a limiter.
 
 The gain of a stream is decided by its first piece, or by what its voice said before where not even
 that is made yet. It never changes, so that nothing pumps.
@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from myna.audio.frames import frame_of, samples_of
+from myna.audio.frames import frame_of
 from myna.engines.contract.samples import Samples
 
 if TYPE_CHECKING:
@@ -40,8 +40,11 @@ _BLOCK_S = 0.4
 _SILENT_LUFS = -60.0
 """Below it nobody speaks, and no gain is decided. BS.1770's own gate is at -70."""
 
+_ATTACK_S, _RELEASE_S = 0.005, 0.05
+"""How long before a peak the limiter begins to turn down, and how long after it lets go."""
+
 _LIMITINGS = 4
-"""Passes at most; speech takes one."""
+"""Passes at most; speech takes one or two: a gain that changes moves the curve between samples."""
 
 _SAFE = 0.5
 """A sample peak up to which no true peak of a voice comes near the ceiling: 5 dB below it."""
@@ -118,15 +121,20 @@ def true_peak(samples: Samples) -> float:
     scale; else that of the samples. Linear. For sound whose loud parts are well below half its
     rate, as a voice's are: 4 points to a sample, as BS.1770-4's Annex 2, looked at near loud ones.
     """
-    magnitudes = np.abs(samples)
-    peak = float(magnitudes.max(initial=0.0))
-    near = np.flatnonzero(magnitudes > _SAFE)
-    if not len(near):
-        return peak
+    _, peaks = _peaks(samples)
+    return float(max(np.abs(samples).max(initial=0.0), peaks.max(initial=0.0)))
+
+
+def _peaks(samples: Samples) -> tuple[NDArray[np.intp], Samples]:
+    """The samples that loud parts of the curve begin at (-1 is before the first), and how far from
+    zero each comes up to the next sample. Shape (n_loud,) each."""
     around = np.pad(samples, _TAPS)
-    gaps = np.unique(np.concatenate([near - 1, near])) + _TAPS
-    windows = around[gaps[:, None] + np.arange(1 - _TAPS // 2, 1 + _TAPS // 2)]
-    return max(peak, float(np.abs(windows @ _BETWEEN).max()))
+    loud = (around > _SAFE) | (around < -_SAFE)
+    starts = np.flatnonzero(loud[:-1] | loud[1:])
+    windows = around[starts[:, None] + np.arange(1 - _TAPS // 2, 1 + _TAPS // 2)]
+    between = np.abs(windows @ _BETWEEN).max(axis=1, initial=0.0)
+    ends = np.abs(windows[:, _TAPS // 2 - 1 : _TAPS // 2 + 1]).max(axis=1, initial=0.0)
+    return starts - _TAPS, np.maximum(between, ends)
 
 
 def _between() -> NDArray[np.float32]:
@@ -183,17 +191,31 @@ class Leveller:
 def held(samples: Samples, rate_hz: int) -> Samples:
     """The samples with true peaks above the ceiling turned down, over some milliseconds around each
     of them. Shape (n_samples,) in and out."""
-    limit = ceiling = float(_linear(CEILING_DBTP))
+    ceiling = float(_linear(CEILING_DBTP))
     for _ in range(_LIMITINGS):
-        found = true_peak(samples)
-        if found <= ceiling:
-            return samples
-        # The filter sees samples only: what peaks between them needs a lower limit.
-        peak = float(np.abs(samples).max(initial=0.0))
-        limit = min(limit, ceiling * peak / found)
-        options = f"limit={limit:.5f}:attack=5:release=50:level=disabled:latency=1"
-        samples = samples_of(_filtered(samples, rate_hz, "alimiter", options))[: len(samples)]
+        starts, peaks = _peaks(samples)
+        over = peaks > ceiling
+        if not over.any():
+            break
+        samples = samples * _turned_down(starts[over], ceiling / peaks[over], len(samples), rate_hz)
     return samples
+
+
+def _turned_down(
+    starts: NDArray[np.intp], needs: Samples, length: int, rate_hz: int
+) -> NDArray[np.float32]:
+    """Gains, of shape (length,), of which those at each start and behind it are at most what is
+    needed there, and rise in a straight line to 1 on either side."""
+    before, after = round(_ATTACK_S * rate_hz), round(_RELEASE_S * rate_hz)
+    rise, fall = np.linspace(0, 1, before + 1), np.linspace(1, 0, after + 1)
+    share = np.concatenate([rise, fall]).astype(np.float32)
+    gains = np.ones(before + 1 + length + 1 + after, np.float32)
+    for at in np.argsort(needs).tolist():  # the most first: what is around it is mostly done then
+        need, first = needs[at], int(starts[at]) + 1
+        near = gains[first : first + len(share)]
+        if near[before : before + 2].max() > need:
+            np.minimum(near, 1 - (1 - need) * share, out=near)
+    return gains[before + 1 : before + 1 + length]
 
 
 def _filtered(samples: Samples, rate_hz: int, name: str, options: str) -> Iterator[AudioFrame]:

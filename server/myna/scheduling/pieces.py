@@ -132,7 +132,8 @@ class Line:
         self._waiting: deque[PieceJob] = deque()
         self._pending: deque[asyncio.Future[Made]] = deque()
         self._ahead = 1
-        """How many may be in front of the engine. The first is alone there: it has all cores."""
+        """How many may be in front of the engine. While the first is made and sent off, there is
+        one: the cores are for that."""
 
     def wait(self, jobs: Iterable[PieceJob], *, soon: bool) -> None:
         """Take up the pieces; the first may come in two, if it is wanted `soon`."""
@@ -143,13 +144,14 @@ class Line:
 
     async def take(self) -> Made | None:
         """The next as soon as it is made; None when there are no more."""
+        self._fill()
         if not self._pending:
             return None
         made = await self._pending.popleft()
         if made.rest is not None:
             self._pending.appendleft(self._submit(made.rest))
-        self._ahead = _LOOKAHEAD
         self._fill()
+        self._ahead = _LOOKAHEAD
         return made
 
     async def leave(self) -> None:

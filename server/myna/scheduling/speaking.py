@@ -156,7 +156,10 @@ class SpeechService:
             said, texts = await self._call(lambda: self._script(utterance))
             soon = self._soon(voice, pieces=len(texts))
             line.wait([self._job(text, utterance, record) for text in texts], soon=soon)
-            told = await self._call(lambda: _Told(utterance, said, texts))
+            original = None
+            if utterance.words:
+                original = await self._call(lambda: Original(utterance.text, said))
+            told = _Told(original, texts)
             while (made := await line.take()) is not None:
                 begun_s = time.perf_counter()
                 words = told.words(made, spoken_s)
@@ -200,8 +203,8 @@ class SpeechService:
 class _Told:
     """The words of one utterance, if they are wanted, with what they stand for in its text."""
 
-    def __init__(self, utterance: Utterance, said: str, texts: Sequence[TextPiece]) -> None:
-        self._original = Original(utterance.text, said) if utterance.words else None
+    def __init__(self, original: Original | None, texts: Sequence[TextPiece]) -> None:
+        self._original = original
         self._texts = iter(texts)
 
     def words(self, made: Made, at_s: float) -> tuple[SpokenWord, ...]:

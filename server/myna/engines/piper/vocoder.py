@@ -44,7 +44,7 @@ sentence another way each time, do ten times as much. In the decoder 8 bits were
 _LEAST_FRAMES = 20
 """Less is not left for a second part."""
 
-_TRIALS = 3
+_TRIALS = 5
 """Of each number format; the first prepares for the length."""
 
 _TRIAL_FRAMES = 64
