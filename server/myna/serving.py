@@ -30,6 +30,10 @@ _log = logging.getLogger("myna.serving")
 _LINGER_S = 5
 """How long connections may stay open behind the drain, in which every request ends."""
 
+_SEND_BUFFER_BYTES = 512 << 10
+"""Of each connection: room for a piece of speech as WAV. Linux begins with 16 kB, and the event
+loop would be woken, between engines that have all cores, for each part of a piece that is gone."""
+
 
 def run(settings: Settings) -> None:
     """Serve until stopped by a signal.
@@ -121,11 +125,14 @@ def _stop_with_stdin() -> None:
 def _bind(host: str, port: int) -> socket.socket:
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
-        return socket.create_server((host, port), family=family, backlog=2048)
+        listening = socket.create_server((host, port), family=family, backlog=2048)
     except OSError as error:
         raise OSError(
             f"cannot listen on {host} port {port}: {os.strerror(error.errno or 0)}"
         ) from error
+    # Those that are accepted have it too.
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _SEND_BUFFER_BYTES)
+    return listening
 
 
 class _Server(uvicorn.Server):

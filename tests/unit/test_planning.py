@@ -85,5 +85,5 @@ def test_there_is_a_second_heap_where_speech_may_be_made_by_torch(
     monkeypatch, given, quick, torch, expected
 ):
     monkeypatch.setattr("myna.engines.bfloat16.is_quick", lambda: quick)
-    monkeypatch.setattr(planning, "find_spec", lambda name: object() if torch else None)
+    monkeypatch.setattr(planning, "find_spec", lambda _: object() if torch else None)
     assert planning.heaps(Settings(**given)) == expected
