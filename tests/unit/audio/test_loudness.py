@@ -95,6 +95,30 @@ def test_true_peaks_stay_below_the_ceiling_even_between_samples(hz: float) -> No
     assert len(made) == len(loud)
 
 
+@pytest.mark.parametrize("where", [0, 1, 400, RATE_HZ // 2, RATE_HZ - 2, RATE_HZ - 1])
+def test_a_peak_is_turned_down_and_nothing_from_60_ms_away_of_it(where: int) -> None:
+    said = sine(1.0, -20)
+    said[where] = 1.5
+    made = held(said, RATE_HZ)
+    assert true_peak(made) <= 10 ** (CEILING_DBTP / 20) * 1.0001
+    away = np.abs(np.arange(RATE_HZ) - where) > 0.06 * RATE_HZ
+    assert np.array_equal(made[away], said[away])
+    assert (np.abs(made) <= np.abs(said)).all()
+
+
+def test_the_gain_around_a_peak_moves_without_steps() -> None:
+    said = np.full(RATE_HZ, 0.25, np.float32)
+    said[RATE_HZ // 2] = said[RATE_HZ // 2 + 300] = 1.8
+    gains = held(said, RATE_HZ) / said
+    fastest = (1 - gains.min()) / (0.005 * RATE_HZ)
+    assert np.abs(np.diff(gains)).max() <= fastest * 1.05
+
+
+def test_a_whole_piece_that_is_too_loud_is_held() -> None:
+    made = held(syllables(2.0, 1.0), RATE_HZ)
+    assert true_peak(made) <= 10 ** (CEILING_DBTP / 20) * 1.0001
+
+
 def between_samples(samples: np.ndarray) -> np.ndarray:
     """The curve through the samples at eight points to each, by the Fourier transform; without the
     ends, where that takes the sound to go round."""
