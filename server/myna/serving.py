@@ -44,10 +44,10 @@ def run(settings: Settings) -> None:
         OSError: the address is taken or not this machine's.
         SystemExit: the models could not be loaded.
     """
+    limit_heaps(heaps(settings))
     configure_logging(settings.log_level, settings.log_format)
     telemetry = Telemetry(exporting() if settings.traces else None)
     listener = Listener(settings)
-    limit_heaps(heaps(settings))
     take_turns_often()
     if not keep_freed_memory():
         _log.info("this system's malloc has no setting for it: freed memory is not kept for reuse")
