@@ -14,9 +14,8 @@ from myna.engines.whisper.weights import UnreadableError, Weights
 from myna.engines.whisper.windowing import SMALL_MODEL_BYTES
 
 _COMPUTE_TYPES = ("int8", "int8_float32")
-_MULTIPLIES = frozenset({"avx512_vnni", "avx_vnni"})
-"""What Linux calls processors that add products of 8 bits in 32. Others of x86 do it in 16, which
-large ones overflow."""
+_MEASURED = "avx2"
+"""What Linux calls the processors that it was measured on, x86 with vectors of 256 bits or more."""
 
 LONG_FRAMES = 2000
 """From here on it is the quicker one for a window that has all cores. Below, CTranslate2's threads
@@ -29,11 +28,11 @@ def load_encoder(
     file: Path, compute_type: str, threads: int, processor: Path = Path("/proc/cpuinfo")
 ) -> Encoder | None:
     """The encoder of a `model.bin`; None where CTranslate2's own is to be used: for other number
-    formats than that of 8 bits, on other processors than those with VNNI, and for large models,
+    formats than that of 8 bits, on processors that it was not measured on, and for large models,
     whose attention is a small part of their work."""
     if compute_type not in _COMPUTE_TYPES or file.stat().st_size > SMALL_MODEL_BYTES:
         return None
-    if not _has_vnni(processor):
+    if not _is_measured(processor):
         return None
     try:
         return Encoder(file, threads)
@@ -59,8 +58,8 @@ class Encoder:
         return np.asarray(made[0], np.float32)[0]
 
 
-def _has_vnni(processor: Path) -> bool:
+def _is_measured(processor: Path) -> bool:
     try:
-        return not _MULTIPLIES.isdisjoint(processor.read_text("utf-8").split())
+        return _MEASURED in processor.read_text("utf-8").split()
     except OSError:
         return False
