@@ -53,7 +53,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "protobuf": set(),
     "onnx_messages": {"protobuf"},
     "engines.onnx_graph": {"onnx_messages", "protobuf"},
-    "engines.convolutions": {"engines.onnx_graph", "onnx_messages"},
+    "engines.onnx_drawing": {"engines.onnx_graph", "onnx_messages"},
+    "engines.convolutions": {"engines.onnx_drawing", "engines.onnx_graph"},
     "engines.bfloat16": {"engines.onnx_graph"},
     "engines.blocks": {"engines.onnx_graph"},
     "engines.sessions": {"engines.devices", "errors", "protobuf"},
@@ -69,7 +70,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "engines.fake_diarizer": ENGINE | {"engines.tonecode"},
     "engines.piper": ENGINE
     | SPEAKING
-    | {"engines.bfloat16", "engines.blocks", "engines.convolutions", "engines.onnx_graph"}
+    | {"engines.bfloat16", "engines.blocks", "engines.convolutions", "engines.onnx_drawing"}
+    | {"engines.onnx_graph", "onnx_messages"}
     # How memory is kept decides which number format is the quicker one.
     | {"machine"},
     "engines.kokoro": ENGINE
@@ -77,7 +79,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     | {"engines.convolutions", "engines.onnx_graph", "onnx_messages", "protobuf"},
     "engines.whisper": ENGINE
     # Its encoder is drawn as a network.
-    | {"engines.onnx_graph", "engines.sessions", "onnx_messages", "protobuf"},
+    | {"engines.onnx_drawing", "engines.onnx_graph", "engines.sessions", "onnx_messages"}
+    | {"protobuf"},
     "engines.diarizer": ENGINE | {"engines.sessions"},
     # The heart, and the edge around it.
     "scheduling": {"audio", "text", "engines.contract", "errors", "stages"},

@@ -9,13 +9,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from math import prod
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from myna.engines.onnx_drawing import Drawing
 from myna.engines.onnx_graph import Network, Node, Tensor
-from myna.onnx_messages import Attribute
 
 PHASES = 16
 """Neighbours made at a time where a convolution has one channel: onnxruntime makes channels in
@@ -67,13 +66,11 @@ def in_rows(network: Network) -> Network:
     return _redrawn(network, change)
 
 
-class _Draft:
-    """What takes an operator's place, under construction. `add` and `tensor` give names."""
+class _Draft(Drawing):
+    """What takes an operator's place, under construction."""
 
     def __init__(self, node: Node, tensors: Mapping[str, Tensor]) -> None:
-        self.nodes: list[Node] = []
-        self.tensors: dict[str, Tensor] = {}
-        self.name = node.outputs[0]
+        super().__init__(node.outputs[0])
         self._inputs = node.inputs
         self._network = tensors
 
@@ -91,20 +88,7 @@ class _Draft:
         """Its bias, if there is one, so many times over."""
         if len(self._inputs) < 3:
             return ()
-        return (self.tensor(np.tile(self._network[self._inputs[2]].numbers, times)),)
-
-    def tensor(self, numbers: NDArray[Any]) -> str:
-        name = f"{self.name}/tensor_{len(self.tensors)}"
-        self.tensors[name] = Tensor.new(name, numbers)
-        return name
-
-    def integers(self, *numbers: int) -> str:
-        return self.tensor(np.array(numbers, np.int64))
-
-    def add(self, operator: str, *inputs: str, **attributes: Attribute) -> str:
-        name = f"{self.name}/{operator}_{len(self.nodes)}"
-        self.nodes.append(Node.new(operator, inputs, (name,), **attributes))
-        return name
+        return (self.constant(np.tile(self._network[self._inputs[2]].numbers, times)),)
 
     def finish(self) -> None:
         """Give what was added last the old one's name."""
@@ -149,8 +133,8 @@ def _upsampled(node: Node, draft: _Draft) -> bool:
             if 0 <= at < length:
                 taps[place, ..., 0, frame] = weights[:, :, 0, at].T
     shape, bias = (half * outer, inner, 1, 2), draft.bias(half)
-    first = draft.tensor(taps[:half, ..., :2].reshape(shape))
-    second = draft.tensor(taps[half:, ..., 1:].reshape(shape))
+    first = draft.constant(taps[:half, ..., :2].reshape(shape))
+    second = draft.constant(taps[half:, ..., 1:].reshape(shape))
     before, behind = (
         draft.add("Conv", node.inputs[0], kernel, *bias, kernel_shape=(1, 2), pads=pads)
         for kernel, pads in ((first, (0, 1, 0, 0)), (second, (0, 0, 0, 1)))
@@ -174,7 +158,7 @@ def _single(node: Node, draft: _Draft) -> bool:
     phases = draft.add(
         "Conv",
         node.inputs[0],
-        draft.tensor(taps),
+        draft.constant(taps),
         *draft.bias(PHASES),
         kernel_shape=taps.shape[-2:],
         strides=(1, PHASES),
@@ -195,7 +179,7 @@ def _eight_bit(node: Node, draft: _Draft) -> bool:
     numbers, step, zero = (f"{draft.name}/{name}" for name in ("numbers", "step", "zero"))
     draft.nodes.append(Node.new("DynamicQuantizeLinear", node.inputs[:1], (numbers, step, zero)))
     sums = draft.add("Cast", _product(node, draft, (numbers, zero), kernel), to=1)
-    made = draft.add("Mul", sums, draft.add("Mul", step, draft.tensor(scale)))
+    made = draft.add("Mul", sums, draft.add("Mul", step, draft.constant(scale)))
     if bias := draft.bias(1):
         made = draft.add("Add", made, *bias)
     draft.add("Transpose", made, perm=(0, 2, 1))
@@ -215,7 +199,9 @@ def _integer(node: Node, draft: _Draft) -> bool:
     kernel = (weights.astype(np.int16) - shift).astype(np.int8)
     zero = (zeros.reshape(()).astype(np.int16) - shift).astype(np.int8)
     sound = (node.inputs[0], node.inputs[2])
-    draft.add("Transpose", _product(node, draft, sound, kernel, draft.tensor(zero)), perm=(0, 2, 1))
+    draft.add(
+        "Transpose", _product(node, draft, sound, kernel, draft.constant(zero)), perm=(0, 2, 1)
+    )
     draft.finish()
     return True
 
@@ -239,7 +225,7 @@ def _product(
         end = draft.integers(-left if left else np.iinfo(np.int64).max)
         taps.append(draft.add("Slice", rows, draft.integers(tap * apart), end, axis))
     wide = draft.add("Concat", *taps, axis=2) if length > 1 else rows
-    matrix = draft.tensor(kernel.transpose(2, 1, 0).reshape(length * inner, outer))
+    matrix = draft.constant(kernel.transpose(2, 1, 0).reshape(length * inner, outer))
     return draft.add("MatMulInteger", wide, matrix, silence, *zero)
 
 

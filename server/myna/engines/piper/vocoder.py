@@ -20,6 +20,7 @@ from myna.engines.convolutions import in_eight_bits, in_phases
 from myna.engines.devices import Device, SpeechComputeType
 from myna.engines.onnx_graph import UnfitError
 from myna.engines.piper.halves import DURATIONS, Halves, halved
+from myna.engines.piper.spline import with_short_splines
 from myna.engines.sessions import onnx_session
 from myna.machine import keep_freed_memory
 
@@ -89,7 +90,9 @@ def load_vocoder(
     """
     try:
         halves = halved(file.read_bytes())
-        front = in_eight_bits(halves.front, _EIGHT_BITS) if device == "cpu" else halves.front
+        front = with_short_splines(halves.front)
+        if device == "cpu":
+            front = in_eight_bits(front, _EIGHT_BITS)
         decode = quick = None
         if compute_type != "float32":
             decode = quick = _in_bfloat16(halves, threads)

@@ -17,9 +17,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from myna import protobuf
+from myna.engines.onnx_drawing import Drawing
 from myna.engines.onnx_graph import Network, Node, Tensor
 from myna.engines.whisper.weights import Weights
-from myna.onnx_messages import Attribute, float_value
+from myna.onnx_messages import float_value
 
 FEATURES, ENCODED = "features", "encoded"
 """The input, shape (1, n_mels, frames), and the output, shape (1, frames / 2, d_model)."""
@@ -56,14 +57,13 @@ class _Quantized:
 
 def encoder_network(weights: Weights) -> Network:
     """The network. Raises UnreadableError where a weight is not there, or not known."""
-    return _Drawing(weights).network()
+    return _EncoderDrawing(weights).network()
 
 
-class _Drawing:
+class _EncoderDrawing(Drawing):
     def __init__(self, weights: Weights) -> None:
+        super().__init__("encoder")
         self._weights = weights
-        self._nodes: list[Node] = []
-        self._tensors: dict[str, Tensor] = {}
         self._heads = int(weights.numbers("encoder/num_heads").item())
 
     def network(self) -> Network:
@@ -77,8 +77,8 @@ class _Drawing:
             values = self._feed_forward(values, f"{name}/ffn")
         self._normalized(values, "encoder/layer_norm", ENCODED)
         return Network(
-            tuple(self._nodes),
-            self._tensors,
+            tuple(self.nodes),
+            self.tensors,
             {FEATURES: float_value(FEATURES, (1, mels, "frames"))},
             (ENCODED,),
             _about(),
@@ -88,56 +88,56 @@ class _Drawing:
         """Two convolutions, of which the second keeps every other place, and where each is."""
         for name, stride in (("encoder/conv1", 1), ("encoder/conv2", 2)):
             given = (self._tensor(f"{name}/weight"), self._tensor(f"{name}/bias"))
-            features = self._add(
+            features = self.add(
                 "Conv", features, *given, kernel_shape=(3,), pads=(1, 1), strides=(stride,)
             )
-            features = self._add("Gelu", features, domain=_MICROSOFT)
-        rows = self._add("Transpose", features, perm=(0, 2, 1))
-        length = self._add("Shape", rows, start=1, end=2)
-        places = self._add(
+            features = self.add("Gelu", features, domain=_MICROSOFT)
+        rows = self.add("Transpose", features, perm=(0, 2, 1))
+        length = self.add("Shape", rows, start=1, end=2)
+        places = self.add(
             "Slice",
             self._tensor("encoder/position_encodings/encodings"),
-            self._constant(np.array([0])),
+            self.constant(np.array([0])),
             length,
         )
-        return self._add("Add", rows, places)
+        return self.add("Add", rows, places)
 
     def _attention(self, values: str, name: str) -> str:
         quantized = self._by_position(self._normalized(values, f"{name}/layer_norm"))
         weight, bias = self._weight_and_bias(f"{name}/linear_0")
         parts = zip(np.split(weight, 3), np.split(bias, 3), strict=True)
         seen = [self._product(quantized, *part) for part in parts]
-        looked = self._add("MultiHeadAttention", *seen, domain=_MICROSOFT, num_heads=self._heads)
-        return self._add("Add", values, self._linear(looked, f"{name}/linear_1"))
+        looked = self.add("MultiHeadAttention", *seen, domain=_MICROSOFT, num_heads=self._heads)
+        return self.add("Add", values, self._linear(looked, f"{name}/linear_1"))
 
     def _feed_forward(self, values: str, name: str) -> str:
         inner = self._linear(self._normalized(values, f"{name}/layer_norm"), f"{name}/linear_0")
-        inner = self._by_position(self._add("Gelu", inner, domain=_MICROSOFT), least=_LEAST_OF_GELU)
+        inner = self._by_position(self.add("Gelu", inner, domain=_MICROSOFT), least=_LEAST_OF_GELU)
         outer = self._product(inner, *self._weight_and_bias(f"{name}/linear_1"))
-        return self._add("Add", values, outer)
+        return self.add("Add", values, outer)
 
     def _linear(self, values: str, name: str) -> str:
         made = [f"{name}/{part}" for part in ("quantized", "scale", "zero")]
-        self._nodes.append(Node.new("DynamicQuantizeLinear", (values,), made))
+        self.nodes.append(Node.new("DynamicQuantizeLinear", (values,), made))
         return self._product(_Quantized(*made), *self._weight_and_bias(name))
 
     def _by_position(self, values: str, *, least: float | None = None) -> _Quantized:
         """In steps of each position's own; all numbers are above the negative of `least`, if that
         is said."""
-        largest = self._add("ReduceMax", values, axes=(2,))
+        largest = self.add("ReduceMax", values, axes=(2,))
         if least is None:
-            below = self._add("Neg", self._add("ReduceMin", values, axes=(2,)))
+            below = self.add("Neg", self.add("ReduceMin", values, axes=(2,)))
         else:
-            below = self._constant(np.array(least, np.float32))
-        step = self._constant(np.array(1 / _STEPS, np.float32))
-        scales = self._add("Mul", self._add("Max", largest, below), step)
-        line = self._add("Reshape", scales, self._constant(np.array([-1])))
-        zero = self._constant(np.array(_MIDDLE, np.uint8))
-        zeros = self._add("Expand", zero, self._add("Shape", line))
-        batch = self._constant(np.array([0]))
-        rows = self._add("QuantizeLinear", self._add("Squeeze", values, batch), line, zeros, axis=0)
-        one = self._constant(np.array(1, np.float32))
-        return _Quantized(self._add("Unsqueeze", rows, batch), one, zero, scales)
+            below = self.constant(np.array(least, np.float32))
+        step = self.constant(np.array(1 / _STEPS, np.float32))
+        scales = self.add("Mul", self.add("Max", largest, below), step)
+        line = self.add("Reshape", scales, self.constant(np.array([-1])))
+        zero = self.constant(np.array(_MIDDLE, np.uint8))
+        zeros = self.add("Expand", zero, self.add("Shape", line))
+        batch = self.constant(np.array([0]))
+        rows = self.add("QuantizeLinear", self.add("Squeeze", values, batch), line, zeros, axis=0)
+        one = self.constant(np.array(1, np.float32))
+        return _Quantized(self.add("Unsqueeze", rows, batch), one, zero, scales)
 
     def _weight_and_bias(self, name: str) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         return self._weights.numbers(f"{name}/weight"), self._weights.numbers(f"{name}/bias")
@@ -149,41 +149,24 @@ class _Drawing:
         scales = _steps(weight)
         given = (
             values.numbers,
-            self._constant(np.ascontiguousarray(np.rint(weight / scales[:, None]).T, np.int8)),
+            self.constant(np.ascontiguousarray(np.rint(weight / scales[:, None]).T, np.int8)),
             values.scale,
-            self._constant(scales),
+            self.constant(scales),
             values.zero,
         )
-        added = self._constant(bias)
+        added = self.constant(bias)
         if values.rows is None:
-            return self._add("MatMulIntegerToFloat", *given, "", added, domain=_MICROSOFT)
-        product = self._add("MatMulIntegerToFloat", *given, domain=_MICROSOFT)
-        return self._add("Add", self._add("Mul", product, values.rows), added)
+            return self.add("MatMulIntegerToFloat", *given, "", added, domain=_MICROSOFT)
+        product = self.add("MatMulIntegerToFloat", *given, domain=_MICROSOFT)
+        return self.add("Add", self.add("Mul", product, values.rows), added)
 
     def _normalized(self, values: str, name: str, output: str | None = None) -> str:
         given = (self._tensor(f"{name}/gamma"), self._tensor(f"{name}/beta"))
-        return self._add("LayerNormalization", values, *given, output=output, epsilon=_EPSILON)
+        return self.add("LayerNormalization", values, *given, output=output, epsilon=_EPSILON)
 
     def _tensor(self, name: str) -> str:
-        if name not in self._tensors:
-            self._tensors[name] = Tensor.new(name, self._weights.numbers(name))
-        return name
-
-    def _constant(self, numbers: NDArray[np.generic]) -> str:
-        name = f"constant_{len(self._tensors)}"
-        self._tensors[name] = Tensor.new(name, numbers)
-        return name
-
-    def _add(
-        self,
-        operator: str,
-        *inputs: str,
-        output: str | None = None,
-        domain: str = "",
-        **attributes: Attribute,
-    ) -> str:
-        name = output or f"{operator}_{len(self._nodes)}"
-        self._nodes.append(Node.new(operator, inputs, (name,), domain, **attributes))
+        if name not in self.tensors:
+            self.tensors[name] = Tensor.new(name, self._weights.numbers(name))
         return name
 
 
