@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Hashable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -93,7 +94,8 @@ class WhisperTranscriber:
         self.name = name
         self.device = chosen
         self.compute_type = choose_compute_type(compute_type, chosen, supported)
-        pools = plan_pools(cores, (folder / "model.bin").stat().st_size, chosen)
+        weights = folder / "model.bin"
+        pools = plan_pools(cores, weights.stat().st_size, chosen)
         self.workers = pools.workers
         self.express = pools.express
         self.batch_limit = batch_limit or _BATCH_LIMIT[chosen]
@@ -109,8 +111,10 @@ class WhisperTranscriber:
                 intra_threads=threads,
             )
 
-        self._copies = Copies(load, pools)
-        self._encoder = load_encoder(folder / "model.bin", self.compute_type, pools.encoder_threads)
+        with ThreadPoolExecutor(1) as aside:  # CTranslate2 reads with one thread
+            encoder = aside.submit(load_encoder, weights, self.compute_type, pools.encoder_threads)
+            self._copies = Copies(load, pools)
+        self._encoder = encoder.result()
         multilingual = bool(self._copies.shared.is_multilingual)
         self.translates = multilingual
         self._vocabulary = Vocabulary(folder, multilingual=multilingual)
