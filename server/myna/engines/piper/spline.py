@@ -9,6 +9,7 @@ the same up to rounding, and a voice is loaded in half of the time.
 
 from __future__ import annotations
 
+import math
 import re
 from collections import Counter
 from collections.abc import Collection, Sequence
@@ -90,14 +91,15 @@ def _spline(network: Network, last: Node) -> Spline | None:
     ):
         return None
     try:
-        given = {name: _number(network, f"{flow}/{name}") for name in _CONSTANTS}
+        known = all(
+            math.isclose(_number(network, f"{flow}/{name}"), number, rel_tol=1e-6)
+            for name, number in _CONSTANTS.items()
+        )
         scale, bound = (_number(network, f"{flow}/{name}") for name in ("Div", "LessOrEqual"))
         rows = _constant(network, f"{flow}/proj/Conv").shape[0]
     except UnfitError:
         return None
-    if given != _CONSTANTS:
-        return None
-    return Spline(names, shape, values, output, (rows + 1) // 3, scale, bound)
+    return Spline(names, shape, values, output, (rows + 1) // 3, scale, bound) if known else None
 
 
 def _between(nodes: Sequence[Node], output: str, inputs: Collection[str]) -> list[Node]:
@@ -119,8 +121,11 @@ def _constant(network: Network, name: str) -> Tensor:
 
 
 def _number(network: Network, name: str) -> float:
-    """The same where it is one number, to six digits."""
-    return float(f"{_constant(network, name).numbers.item():.6g}")
+    """The same; raises UnfitError also where that is not one number."""
+    numbers = _constant(network, name).numbers
+    if numbers.size != 1:
+        raise UnfitError(f"{name} is given {numbers.size} numbers")
+    return float(numbers.item())
 
 
 def drawn(spline: Spline) -> Drawing:
