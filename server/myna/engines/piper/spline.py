@@ -80,15 +80,7 @@ def _spline(network: Network, last: Node) -> Spline | None:
     flow, output = named[1], last.outputs[0]
     shape, noise, values = f"{flow}/Mul_output_0", *(f"{flow}/Split_output_{n}" for n in (0, 1))
     nodes = _between(network.nodes, output, {shape, noise, values})
-    names = frozenset(node.name for node in nodes)
-    made = {name for node in nodes for name in node.outputs} - {output}
-    others = (node for node in network.nodes if node.name not in names)
-    counted = Counter(node.operator for node in nodes)
-    if (
-        any(counted[operator] != number for operator, number in _COUNTED.items())
-        or not {*network.crossing(nodes)} <= {shape, noise, values}
-        or any(made & {*node.inputs} for node in others)
-    ):
+    if not _is_apart(network, nodes, {shape, noise, values}, output) or not _counts(nodes):
         return None
     try:
         known = all(
@@ -99,7 +91,27 @@ def _spline(network: Network, last: Node) -> Spline | None:
         rows = _constant(network, f"{flow}/proj/Conv").shape[0]
     except UnfitError:
         return None
+    names = frozenset(node.name for node in nodes)
     return Spline(names, shape, values, output, (rows + 1) // 3, scale, bound) if known else None
+
+
+def _is_apart(
+    network: Network, nodes: Sequence[Node], inputs: Collection[str], output: str
+) -> bool:
+    """Whether operators are given nothing but `inputs`, and give others nothing but `output`."""
+    names = {node.name for node in nodes}
+    made = {name for node in nodes for name in node.outputs} - {output}
+    others = (node for node in network.nodes if node.name not in names)
+    given = {*network.crossing(nodes)}
+    return given.issubset(inputs) and not any(made & {*node.inputs} for node in others)
+
+
+def _counts(nodes: Sequence[Node]) -> bool:
+    """Whether there are as many as a spline has, in a version of ONNX that is drawn here: from 13
+    on, axes are an input."""
+    counted = Counter(node.operator for node in nodes)
+    axes = {len(node.inputs) for node in nodes if node.operator == "Unsqueeze"}
+    return axes == {2} and all(counted[name] == number for name, number in _COUNTED.items())
 
 
 def _between(nodes: Sequence[Node], output: str, inputs: Collection[str]) -> list[Node]:
