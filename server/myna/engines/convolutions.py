@@ -7,7 +7,6 @@ nearly.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from math import prod
 
 import numpy as np
@@ -90,19 +89,14 @@ class _Draft(Drawing):
             return ()
         return (self.constant(np.tile(self._network[self._inputs[2]].numbers, times)),)
 
-    def finish(self) -> None:
-        """Give what was added last the old one's name."""
-        self.nodes[-1] = replace(self.nodes[-1], outputs=(self.name,))
-
     def in_line(self, places: str, outer: int) -> None:
         """Finish: shape (n, outer, length, neighbours) to one picture of height 1."""
-        self.add("Reshape", places, self.integers(0, outer, 1, -1))
-        self.finish()
+        self.add("Reshape", places, self.integers(0, outer, 1, -1), output=self.name)
 
 
 def _redrawn(network: Network, change: Callable[[Node, _Draft], bool]) -> Network:
     """The network with what `change` drew where it says that it did."""
-    nodes, tensors = list[Node](), dict(network.tensors)
+    nodes, tensors = list[Node](), dict[str, Tensor]()
     for node in network.nodes:
         draft = _Draft(node, network.tensors)
         fits = node.operator in _OPERATORS and node.groups == 1
@@ -111,9 +105,7 @@ def _redrawn(network: Network, change: Callable[[Node, _Draft], bool]) -> Networ
             tensors |= draft.tensors
         else:
             nodes.append(node)
-    used = {name for node in nodes for name in node.inputs}
-    kept = {name: tensor for name, tensor in tensors.items() if name in used}
-    return replace(network, nodes=tuple(nodes), tensors=kept)
+    return network.redrawn(nodes, tensors)
 
 
 def _upsampled(node: Node, draft: _Draft) -> bool:
@@ -182,8 +174,7 @@ def _eight_bit(node: Node, draft: _Draft) -> bool:
     made = draft.add("Mul", sums, draft.add("Mul", step, draft.constant(scale)))
     if bias := draft.bias(1):
         made = draft.add("Add", made, *bias)
-    draft.add("Transpose", made, perm=(0, 2, 1))
-    draft.finish()
+    draft.add("Transpose", made, output=draft.name, perm=(0, 2, 1))
     return True
 
 
@@ -199,10 +190,8 @@ def _integer(node: Node, draft: _Draft) -> bool:
     kernel = (weights.astype(np.int16) - shift).astype(np.int8)
     zero = (zeros.reshape(()).astype(np.int16) - shift).astype(np.int8)
     sound = (node.inputs[0], node.inputs[2])
-    draft.add(
-        "Transpose", _product(node, draft, sound, kernel, draft.constant(zero)), perm=(0, 2, 1)
-    )
-    draft.finish()
+    sums = _product(node, draft, sound, kernel, draft.constant(zero))
+    draft.add("Transpose", sums, output=draft.name, perm=(0, 2, 1))
     return True
 
 

@@ -40,6 +40,10 @@ class Drawing:
         self.nodes.append(Node.new(operator, inputs, (name,), domain, **attributes))
         return name
 
+    def number(self, number: float) -> str:
+        """One of float32."""
+        return self.constant(np.array(number, np.float32))
+
     def integers(self, *numbers: int) -> str:
         """Sizes, places or axes."""
         return self.constant(np.array(numbers, np.int64))

@@ -172,6 +172,13 @@ class Network:
             self.about,
         )
 
+    def redrawn(self, nodes: Sequence[Node], drawn: Mapping[str, Tensor]) -> Network:
+        """With other operators, and of its tensors and `drawn` those that they are given."""
+        used = {name for node in nodes for name in node.inputs}
+        tensors = {**self.tensors, **drawn}
+        kept = {name: tensor for name, tensor in tensors.items() if name in used}
+        return replace(self, nodes=tuple(nodes), tensors=kept)
+
     def crossing(self, nodes: Collection[Node]) -> list[str]:
         """What goes into `nodes` that none of them makes and no tensor is."""
         made = {name for node in nodes for name in node.outputs} | {*self.tensors, ""}

@@ -12,8 +12,8 @@ from __future__ import annotations
 import math
 import re
 from collections import Counter
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -54,7 +54,7 @@ class Spline:
 
 def with_short_splines(network: Network) -> Network:
     """The network; what is not known as a spline stays as it is."""
-    nodes, tensors = list(network.nodes), dict(network.tensors)
+    nodes, tensors = list(network.nodes), dict[str, Tensor]()
     for last in network.nodes:
         found = _spline(network, last)
         if found is None:
@@ -67,9 +67,7 @@ def with_short_splines(network: Network) -> Network:
         )
         nodes = [*before, *drawing.nodes, *behind]
         tensors |= drawing.tensors
-    used = {name for node in nodes for name in node.inputs}
-    kept = {name: tensor for name, tensor in tensors.items() if name in used}
-    return replace(network, nodes=tuple(nodes), tensors=kept)
+    return network.redrawn(nodes, tensors)
 
 
 def _spline(network: Network, last: Node) -> Spline | None:
@@ -79,10 +77,9 @@ def _spline(network: Network, last: Node) -> Spline | None:
         return None
     flow, output = named[1], last.outputs[0]
     shape, noise, values = f"{flow}/Mul_output_0", *(f"{flow}/Split_output_{n}" for n in (0, 1))
-    nodes = _between(network.nodes, output, {shape, noise, values})
-    if not _is_apart(network, nodes, {shape, noise, values}, output) or not _counts(nodes):
-        return None
+    inputs = dict.fromkeys((shape, noise, values), 3)
     try:
+        part = network.part(inputs, [output])
         known = all(
             math.isclose(_number(network, f"{flow}/{name}"), number, rel_tol=1e-6)
             for name, number in _CONSTANTS.items()
@@ -91,19 +88,19 @@ def _spline(network: Network, last: Node) -> Spline | None:
         rows = _constant(network, f"{flow}/proj/Conv").shape[0]
     except UnfitError:
         return None
-    names = frozenset(node.name for node in nodes)
-    return Spline(names, shape, values, output, (rows + 1) // 3, scale, bound) if known else None
+    apart = {*part.inputs} == {*inputs} and _keeps(network, part)
+    if not (known and apart and _counts(part.nodes)):
+        return None
+    names = frozenset(node.name for node in part.nodes)
+    return Spline(names, shape, values, output, (rows + 1) // 3, scale, bound)
 
 
-def _is_apart(
-    network: Network, nodes: Sequence[Node], inputs: Collection[str], output: str
-) -> bool:
-    """Whether operators are given nothing but `inputs`, and give others nothing but `output`."""
-    names = {node.name for node in nodes}
-    made = {name for node in nodes for name in node.outputs} - {output}
+def _keeps(network: Network, part: Network) -> bool:
+    """Whether others are given nothing that a part makes but its output."""
+    names = {node.name for node in part.nodes}
+    made = {name for node in part.nodes for name in node.outputs}.difference(part.outputs)
     others = (node for node in network.nodes if node.name not in names)
-    given = {*network.crossing(nodes)}
-    return given.issubset(inputs) and not any(made & {*node.inputs} for node in others)
+    return made.isdisjoint(name for node in others for name in node.inputs)
 
 
 def _counts(nodes: Sequence[Node]) -> bool:
@@ -112,16 +109,6 @@ def _counts(nodes: Sequence[Node]) -> bool:
     counted = Counter(node.operator for node in nodes)
     axes = {len(node.inputs) for node in nodes if node.operator == "Unsqueeze"}
     return axes == {2} and all(counted[name] == number for name, number in _COUNTED.items())
-
-
-def _between(nodes: Sequence[Node], output: str, inputs: Collection[str]) -> list[Node]:
-    """What makes `output`, back to `inputs`."""
-    wanted, found = {output}, list[Node]()
-    for node in reversed(nodes):
-        if wanted & {*node.outputs}:
-            found.append(node)
-            wanted |= {*node.inputs}.difference(inputs)
-    return found
 
 
 def _constant(network: Network, name: str) -> Tensor:
@@ -158,33 +145,28 @@ class _SplineDrawing(Drawing):
         """All of it, to what it is to be called."""
         spline = self._spline
         sizes, slopes = self.split(spline.shape, (2 * spline.bins, spline.bins - 1), axis=1)
-        edges = self._edges(sizes)
-        lower, upper = self._ends(edges)
-        chosen = self._chosen(
-            lower, self.add("Sub", upper, lower), *self._ends(self._slopes(slopes)), edges
-        )
-        inside = self.add("LessOrEqual", self.add("Abs", spline.values), self._number(spline.bound))
-        made = self._backwards(*chosen)
+        made = self._backwards(*self._chosen(self._edges(sizes), self._slopes(slopes)))
+        inside = self.add("LessOrEqual", self.add("Abs", spline.values), self.number(spline.bound))
         self.add("Where", inside, made, spline.values, output=spline.output)
 
     def _edges(self, sizes: str) -> str:
         """Of the bins, across and upwards, shape (2, n_bins + 1, n)."""
         spline = self._spline
         apart = self.add("Reshape", sizes, self.integers(2, spline.bins, -1))
-        shares = self.add("Softmax", self.add("Div", apart, self._number(spline.scale)), axis=1)
-        rest = self._number(1 - _LEAST * spline.bins)
-        shares = self.add("Add", self.add("Mul", shares, rest), self._number(_LEAST))
+        shares = self.add("Softmax", self.add("Div", apart, self.number(spline.scale)), axis=1)
+        rest = self.number(1 - _LEAST * spline.bins)
+        shares = self.add("Add", self.add("Mul", shares, rest), self.number(_LEAST))
         sums = self.add("CumSum", self._part(shares, 0, spline.bins - 1), self.integers(1))
-        within = self.add("Mul", sums, self._number(2 * spline.bound))
-        within = self.add("Add", within, self._number(-spline.bound))
+        within = self.add("Mul", sums, self.number(2 * spline.bound))
+        within = self.add("Add", within, self.number(-spline.bound))
         return self._padded(within, -spline.bound, spline.bound)
 
     def _slopes(self, slopes: str) -> str:
         """At the edges, shape (1, n_bins + 1, n). What is outside has a slope of 1."""
-        within = self.add("Add", self.add("Softplus", slopes), self._number(_LEAST))
+        within = self.add("Add", self.add("Softplus", slopes), self.number(_LEAST))
         return self._padded(within, 1.0, 1.0)
 
-    def _chosen(self, lower: str, size: str, before: str, behind: str, edges: str) -> list[str]:
+    def _chosen(self, edges: str, slopes: str) -> list[str]:
         """Of each number's bin: where it begins across and upwards, its width and height, and the
         slopes at its ends."""
         bins = self._spline.bins
@@ -195,7 +177,9 @@ class _SplineDrawing(Drawing):
         reached = self.add("GreaterOrEqual", self._spline.values, reached)
         first, second = self._ends(self.add("Cast", reached, to=FLOAT))
         mask = self.add("Sub", first, second)
-        all_bins = self.add("Concat", lower, size, before, behind, axis=0)
+        lower, upper = self._ends(edges)
+        sizes = self.add("Sub", upper, lower)
+        all_bins = self.add("Concat", lower, sizes, *self._ends(slopes), axis=0)
         masked = self.add("Mul", all_bins, mask)
         return self.split(self.add("ReduceSum", masked, self.integers(1)), (1,) * 6, axis=0)
 
@@ -229,8 +213,5 @@ class _SplineDrawing(Drawing):
 
     def _padded(self, values: str, front: float, back: float) -> str:
         """With an edge more on either side."""
-        longer = self.add("Pad", values, self.integers(0, 1, 0, 0, 0, 0), self._number(front))
-        return self.add("Pad", longer, self.integers(0, 0, 0, 0, 1, 0), self._number(back))
-
-    def _number(self, number: float) -> str:
-        return self.constant(np.array(number, np.float32))
+        longer = self.add("Pad", values, self.integers(0, 1, 0, 0, 0, 0), self.number(front))
+        return self.add("Pad", longer, self.integers(0, 0, 0, 0, 1, 0), self.number(back))

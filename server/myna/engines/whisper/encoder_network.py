@@ -97,7 +97,7 @@ class _EncoderDrawing(Drawing):
         places = self.add(
             "Slice",
             self._tensor("encoder/position_encodings/encodings"),
-            self.constant(np.array([0])),
+            self.integers(0),
             length,
         )
         return self.add("Add", rows, places)
@@ -128,15 +128,15 @@ class _EncoderDrawing(Drawing):
         if least is None:
             below = self.add("Neg", self.add("ReduceMin", values, axes=(2,)))
         else:
-            below = self.constant(np.array(least, np.float32))
-        step = self.constant(np.array(1 / _STEPS, np.float32))
+            below = self.number(least)
+        step = self.number(1 / _STEPS)
         scales = self.add("Mul", self.add("Max", largest, below), step)
-        line = self.add("Reshape", scales, self.constant(np.array([-1])))
+        line = self.add("Reshape", scales, self.integers(-1))
         zero = self.constant(np.array(_MIDDLE, np.uint8))
         zeros = self.add("Expand", zero, self.add("Shape", line))
-        batch = self.constant(np.array([0]))
+        batch = self.integers(0)
         rows = self.add("QuantizeLinear", self.add("Squeeze", values, batch), line, zeros, axis=0)
-        one = self.constant(np.array(1, np.float32))
+        one = self.number(1)
         return _Quantized(self.add("Unsqueeze", rows, batch), one, zero, scales)
 
     def _weight_and_bias(self, name: str) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
