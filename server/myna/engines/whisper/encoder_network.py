@@ -147,9 +147,10 @@ class _EncoderDrawing(Drawing):
     ) -> str:
         """A linear layer, its weight of shape (n_out, n_in)."""
         scales = _steps(weight)
+        numbers = np.rint(weight / scales[:, None]).astype(np.int8)
         given = (
             values.numbers,
-            self.constant(np.ascontiguousarray(np.rint(weight / scales[:, None]).T, np.int8)),
+            self.constant(np.ascontiguousarray(numbers.T)),
             values.scale,
             self.constant(scales),
             values.zero,
@@ -174,7 +175,7 @@ def _steps(weight: NDArray[np.float32]) -> NDArray[np.float32]:
     """What a step of each row is, shape (n_out,), so that no sum of two products overflows."""
     sizes = np.abs(weight)
     largest = sizes.max(axis=1) / _STEPS
-    of_two = sizes.reshape(len(sizes), -1, 2).sum(axis=2).max(axis=1) / _STEPS_OF_TWO
+    of_two = (sizes[:, ::2] + sizes[:, 1::2]).max(axis=1) / _STEPS_OF_TWO
     return np.maximum(np.maximum(largest, of_two), _LEAST).astype(np.float32)
 
 

@@ -184,10 +184,15 @@ class WhisperTranscriber:
         return results
 
     def warm_up(self) -> None:
-        """Decode a second of faint noise, in each of the ways there are."""
+        """Encode a second of faint noise, and decode it in each of the ways there are."""
         noise = np.random.default_rng(0).standard_normal(SAMPLE_RATE_HZ).astype(np.float32) * 1e-3
-        for _ in range(_WARM_RUNS if self._copies.apart else 1):
-            self.run([WindowJob(Window(noise, 0.0), DecodingOptions())])
+        jobs = [WindowJob(Window(noise, 0.0), DecodingOptions())]
+        works = [self._work(job) for job in jobs]
+        with self._copies.batch(self.cost_s(jobs[0])) as copies:
+            encoded = self._encode(jobs, works, copies)
+            self._detect(jobs, works, encoded, copies)
+            for _ in range(_WARM_RUNS if self._copies.apart else 1):
+                self._generate(jobs, works, encoded, copies)
 
     def close(self) -> None:
         """Give the memory back; what runs afterwards fails."""
