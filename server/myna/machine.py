@@ -21,8 +21,7 @@ _LARGEST = 2**31 - 1
 _USUAL_MAPPINGS = 65_536
 _LOADING_THRESHOLD = 8 << 20
 """From here on what is freed while a model is loaded goes back at once. With glibc's usual 128 kB
-Whisper base and a Piper voice cost 500,000 page faults, and 210,000 so; in the end both take as much
-memory."""
+Whisper base and a Piper voice cost 500,000 page faults, 210,000 so, and take as much memory."""
 
 LIBRARIES = {
     "OPENBLAS_NUM_THREADS": "1",
@@ -93,7 +92,7 @@ def keep_freed_memory() -> bool:
 
 @contextmanager
 def loading() -> Generator[None]:
-    """While a model is loaded, give large freed buffers back at once; keep all for reuse afterwards.
+    """While a model is loaded, give large buffers back once freed; keep all for reuse afterwards.
 
     Who reads weights and packs them frees three times what stays, and kept, that would lie between
     what stays. With Whisper base held twice, a process takes 290 MB so, and 650 otherwise. Cycles

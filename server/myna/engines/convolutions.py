@@ -12,7 +12,7 @@ from math import prod
 import numpy as np
 from numpy.typing import NDArray
 
-from myna.engines.onnx_drawing import Drawing
+from myna.engines.onnx_drawing import TURN, Drawing
 from myna.engines.onnx_graph import Network, Node, Tensor
 
 PHASES = 16
@@ -47,6 +47,16 @@ def in_eight_bits(network: Network, within: str) -> Network:
 
     def change(node: Node, draft: _Draft) -> bool:
         return node.operator == "Conv" and within in node.name and _eight_bit(node, draft)
+
+    return _redrawn(network, change)
+
+
+def in_products(network: Network) -> Network:
+    """A network whose convolutions of one place to the next, each place by itself, over shape (n,
+    channels, length), are products of matrices."""
+
+    def change(node: Node, draft: _Draft) -> bool:
+        return node.operator == "Conv" and _by_place(node, draft)
 
     return _redrawn(network, change)
 
@@ -174,7 +184,19 @@ def _eight_bit(node: Node, draft: _Draft) -> bool:
     made = draft.add("Mul", sums, draft.add("Mul", step, draft.constant(scale)))
     if bias := draft.bias(1):
         made = draft.add("Add", made, *bias)
-    draft.add("Transpose", made, output=draft.name, perm=(0, 2, 1))
+    draft.add("Transpose", made, output=draft.name, perm=TURN)
+    return True
+
+
+def _by_place(node: Node, draft: _Draft) -> bool:
+    weights = draft.weights()
+    if weights is None or weights.ndim != 3 or weights.shape[-1] != 1 or not _dense(node):
+        return False
+    rows = draft.add("Transpose", node.inputs[0], perm=TURN)
+    made = draft.add("MatMul", rows, draft.constant(np.ascontiguousarray(weights[..., 0].T)))
+    if bias := draft.bias(1):
+        made = draft.add("Add", made, *bias)
+    draft.add("Transpose", made, output=draft.name, perm=TURN)
     return True
 
 
@@ -191,7 +213,7 @@ def _integer(node: Node, draft: _Draft) -> bool:
     zero = (zeros.reshape(()).astype(np.int16) - shift).astype(np.int8)
     sound = (node.inputs[0], node.inputs[2])
     sums = _product(node, draft, sound, kernel, draft.constant(zero))
-    draft.add("Transpose", sums, output=draft.name, perm=(0, 2, 1))
+    draft.add("Transpose", sums, output=draft.name, perm=TURN)
     return True
 
 
@@ -204,7 +226,7 @@ def _product(
     before, behind = node.attributes.get("pads", (0, 0))
     (apart,) = node.attributes.get("dilations", (1,))
     numbers, silence = sound
-    rows = draft.add("Transpose", numbers, perm=(0, 2, 1))
+    rows = draft.add("Transpose", numbers, perm=TURN)
     if before or behind:
         rows = draft.add("Pad", rows, draft.integers(0, before, 0, 0, behind, 0), silence)
     axis = draft.integers(1)

@@ -11,6 +11,12 @@ from numpy.typing import NDArray
 from myna.engines.onnx_graph import Node, Tensor
 from myna.onnx_messages import Attribute
 
+MICROSOFT = "com.microsoft"
+"""The domain of operators that are onnxruntime's own."""
+
+TURN = (0, 2, 1)
+"""From (n, channels, places) to (n, places, channels), and back."""
+
 
 class Drawing:
     """A network, or a part of one, under construction. `add` and `constant` give names, which all

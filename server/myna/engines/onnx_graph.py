@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from myna import protobuf
-from myna.onnx_messages import FLOAT, INT8, UINT8, Attribute, attribute, float_value, tensor
+from myna.onnx_messages import FLOAT, INT8, INT64, UINT8, Attribute, attribute, float_value, tensor
 
 _GRAPH = 7
 """ModelProto"""
@@ -66,6 +66,11 @@ class Node:
         """In how many groups of channels a convolution works, each by itself."""
         return cast("int", self._attribute("group").get(3, 1))
 
+    def integer(self, name: str, default: int) -> int:
+        """An attribute that is one integer, which may be negative."""
+        found = cast("int", self._attribute(name).get(3, default))
+        return found - (1 << 64) if found >= 1 << 63 else found
+
     def number(self, name: str, default: float) -> float:
         """An attribute that is one floating-point number."""
         found = self._attribute(name).get(2)
@@ -75,6 +80,11 @@ class Node:
         """An attribute that is one text."""
         found = self._attribute(name).get(4)
         return default if found is None else _text(found)
+
+    def tensor(self, name: str) -> Tensor | None:
+        """An attribute that is a tensor, if it is given."""
+        found = self._attribute(name).get(5)
+        return None if found is None else _tensor(_message(found))[1]
 
     def _attribute(self, name: str) -> dict[int, protobuf.Value]:
         """AttributeProto, if there is one of that name that is no list of integers."""
@@ -122,6 +132,14 @@ class Tensor:
         if isinstance(raw := found.get(9), memoryview):
             return np.frombuffer(raw, kind).reshape(self.shape)
         return np.array(protobuf.integers(found.get(5, memoryview(b""))), kind).reshape(self.shape)
+
+    @property
+    def integers(self) -> tuple[int, ...]:
+        """What is in it, in a line. Raises UnfitError where that is not int64, byte by byte."""
+        found = dict(protobuf.fields(self.rest))
+        if found.get(2) != INT64 or not isinstance(raw := found.get(9), memoryview):
+            raise UnfitError("it has numbers that are not int64")
+        return tuple(np.frombuffer(raw, "<i8").tolist())
 
     def written(self) -> bytes:
         """TensorProto."""
@@ -178,6 +196,18 @@ class Network:
         tensors = {**self.tensors, **drawn}
         kept = {name: tensor for name, tensor in tensors.items() if name in used}
         return replace(self, nodes=tuple(nodes), tensors=kept)
+
+    def importing(self, domain: str) -> Network:
+        """With leave to have operators of a domain, in their first version. ModelProto's field 8,
+        whose fields are 1 and 2."""
+        known = protobuf.data(8, protobuf.text(1, domain) + protobuf.integer(2, 1))
+        return self if known in self.about else replace(self, about=self.about + known)
+
+    def keeps(self, nodes: Sequence[Node], outputs: Sequence[str]) -> bool:
+        """Whether its other nodes are given nothing that these make but `outputs`."""
+        made = {name for node in nodes for name in node.outputs}
+        others = (node for node in self.nodes if made.isdisjoint(node.outputs))
+        return made.difference(outputs).isdisjoint(name for node in others for name in node.inputs)
 
     def crossing(self, nodes: Collection[Node]) -> list[str]:
         """What goes into `nodes` that none of them makes and no tensor is."""

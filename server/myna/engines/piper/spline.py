@@ -88,19 +88,11 @@ def _spline(network: Network, last: Node) -> Spline | None:
         rows = _constant(network, f"{flow}/proj/Conv").shape[0]
     except UnfitError:
         return None
-    apart = {*part.inputs} == {*inputs} and _keeps(network, part)
+    apart = {*part.inputs} == {*inputs} and network.keeps(part.nodes, part.outputs)
     if not (known and apart and _counts(part.nodes)):
         return None
     names = frozenset(node.name for node in part.nodes)
     return Spline(names, shape, values, output, (rows + 1) // 3, scale, bound)
-
-
-def _keeps(network: Network, part: Network) -> bool:
-    """Whether others are given nothing that a part makes but its output."""
-    names = {node.name for node in part.nodes}
-    made = {name for node in part.nodes for name in node.outputs}.difference(part.outputs)
-    others = (node for node in network.nodes if node.name not in names)
-    return made.isdisjoint(name for node in others for name in node.inputs)
 
 
 def _counts(nodes: Sequence[Node]) -> bool:

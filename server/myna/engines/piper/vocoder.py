@@ -16,12 +16,15 @@ from numpy.typing import NDArray
 from myna.engines.bfloat16 import Bfloat16Network
 from myna.engines.blocks import in_blocks
 from myna.engines.contract.samples import Samples
-from myna.engines.convolutions import in_eight_bits, in_phases
+from myna.engines.convolutions import in_eight_bits, in_phases, in_products
 from myna.engines.devices import Device, SpeechComputeType
 from myna.engines.onnx_graph import UnfitError
+from myna.engines.piper.attention import with_short_attention
 from myna.engines.piper.halves import DURATIONS, Halves, halved
+from myna.engines.piper.idioms import with_idioms
 from myna.engines.piper.spline import with_short_splines
 from myna.engines.sessions import onnx_session
+from myna.engines.turns import without_turns
 from myna.machine import keep_freed_memory
 
 if TYPE_CHECKING:
@@ -90,9 +93,9 @@ def load_vocoder(
     """
     try:
         halves = halved(file.read_bytes())
-        front = with_short_splines(halves.front)
+        front = with_idioms(with_short_attention(with_short_splines(halves.front)))
         if device == "cpu":
-            front = in_eight_bits(front, _EIGHT_BITS)
+            front = without_turns(in_products(in_eight_bits(front, _EIGHT_BITS)))
         decode = quick = None
         if compute_type != "float32":
             decode = quick = _in_bfloat16(halves, threads)

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from myna import protobuf
-from myna.engines.onnx_drawing import Drawing
+from myna.engines.onnx_drawing import MICROSOFT, Drawing
 from myna.engines.onnx_graph import Network, Node, Tensor
 from myna.engines.whisper.weights import Weights
 from myna.onnx_messages import float_value
@@ -38,7 +38,6 @@ _LEAST_OF_GELU = 0.17
 """GELU is nowhere below the negative of this (its least is at -0.75)."""
 _EPSILON = 1e-5
 """Of each layer's normalization, as in openai/whisper."""
-_MICROSOFT = "com.microsoft"
 _IR_VERSION, _OPSET = 9, 17
 
 
@@ -91,7 +90,7 @@ class _EncoderDrawing(Drawing):
             features = self.add(
                 "Conv", features, *given, kernel_shape=(3,), pads=(1, 1), strides=(stride,)
             )
-            features = self.add("Gelu", features, domain=_MICROSOFT)
+            features = self.add("Gelu", features, domain=MICROSOFT)
         rows = self.add("Transpose", features, perm=(0, 2, 1))
         length = self.add("Shape", rows, start=1, end=2)
         places = self.add(
@@ -107,12 +106,12 @@ class _EncoderDrawing(Drawing):
         weight, bias = self._weight_and_bias(f"{name}/linear_0")
         parts = zip(np.split(weight, 3), np.split(bias, 3), strict=True)
         seen = [self._product(quantized, *part) for part in parts]
-        looked = self.add("MultiHeadAttention", *seen, domain=_MICROSOFT, num_heads=self._heads)
+        looked = self.add("MultiHeadAttention", *seen, domain=MICROSOFT, num_heads=self._heads)
         return self.add("Add", values, self._linear(looked, f"{name}/linear_1"))
 
     def _feed_forward(self, values: str, name: str) -> str:
         inner = self._linear(self._normalized(values, f"{name}/layer_norm"), f"{name}/linear_0")
-        inner = self._by_position(self.add("Gelu", inner, domain=_MICROSOFT), least=_LEAST_OF_GELU)
+        inner = self._by_position(self.add("Gelu", inner, domain=MICROSOFT), least=_LEAST_OF_GELU)
         outer = self._product(inner, *self._weight_and_bias(f"{name}/linear_1"))
         return self.add("Add", values, outer)
 
@@ -157,8 +156,8 @@ class _EncoderDrawing(Drawing):
         )
         added = self.constant(bias)
         if values.rows is None:
-            return self.add("MatMulIntegerToFloat", *given, "", added, domain=_MICROSOFT)
-        product = self.add("MatMulIntegerToFloat", *given, domain=_MICROSOFT)
+            return self.add("MatMulIntegerToFloat", *given, "", added, domain=MICROSOFT)
+        product = self.add("MatMulIntegerToFloat", *given, domain=MICROSOFT)
         return self.add("Add", self.add("Mul", product, values.rows), added)
 
     def _normalized(self, values: str, name: str, output: str | None = None) -> str:
@@ -183,5 +182,5 @@ def _about() -> bytes:
     """Versions of the format and of its operators. ModelProto's fields 1 and 8, and those of
     OperatorSetIdProto."""
     own = protobuf.text(1, "") + protobuf.integer(2, _OPSET)
-    theirs = protobuf.text(1, _MICROSOFT) + protobuf.integer(2, 1)
+    theirs = protobuf.text(1, MICROSOFT) + protobuf.integer(2, 1)
     return protobuf.integer(1, _IR_VERSION) + protobuf.each(8, (own, theirs))

@@ -1,0 +1,200 @@
+"""The attention of a VITS network's text encoder, drawn with a sixth of the operators.
+
+Each position looks at all others, and at those within a few places by where they are as well (Shaw
+et al., 2018): to what a query finds in each key, it adds what it finds in an embedding of their
+distance, and values have an embedding of theirs. As exported, a hundred operators of each layer pad
+and fold pictures to move what belongs to distances to where positions are. Here a table of places,
+made once for all layers, says where each is to be had. It is the same up to rounding.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from myna.engines.onnx_drawing import TURN, Drawing
+from myna.engines.onnx_graph import Network, Node, UnfitError
+from myna.onnx_messages import FLOAT
+
+_LAST = re.compile(r"(/enc_p/encoder/attn_layers\.\d+)/conv_o/Conv$")
+"""What Piper's export calls the convolution that a layer's attention ends in."""
+_EMBEDDINGS = ("emb_rel_k", "emb_rel_v")
+_COUNTED = {"Softmax": 1, "MatMul": 4, "Pad": 6, "Where": 1, "Div": 1, "Conv": 3}
+"""How many of some operators there are between what goes in and that. By these it is known."""
+_PLACES = "/enc_p/encoder/places"
+
+
+@dataclass(frozen=True, slots=True)
+class Attention:
+    """One layer's."""
+
+    made: frozenset[str]
+    """What its operators make, as exported."""
+    source: str
+    """What goes in, shape (1, channels, n)."""
+    output: str
+    """The same shape."""
+    weights: NDArray[np.float32]
+    """Of queries, keys and values in turn, shape (3 channels, channels)."""
+    bias: NDArray[np.float32]
+    keys: NDArray[np.float32]
+    """Embeddings of distances from -w to w, shape (2 w + 1, channels of a head)."""
+    values: NDArray[np.float32]
+
+    @property
+    def heads(self) -> int:
+        """How many look at a time."""
+        return self.weights.shape[1] // self.keys.shape[1]
+
+
+def with_short_attention(network: Network) -> Network:
+    """The network, for one text at a time; what is not known as attention stays as it is."""
+    found = [one for node in network.nodes if (one := _attention(network, node))]
+    if not found or len({(one.heads, one.keys.shape) for one in found}) > 1:
+        return network
+    drawn = {one.output: drawing(one) for one in found}
+    places = places_of(found[0])
+    nodes, tensors = list[Node](), dict(places.tensors)
+    replaced = frozenset[str]().union(*(one.made for one in found))
+    for node in network.nodes:
+        layer = drawn.get(node.outputs[0])
+        if layer is None:
+            nodes += [] if node.outputs[0] in replaced else [node]
+            continue
+        nodes += layer.nodes if nodes and places.nodes[0] in nodes else places.nodes + layer.nodes
+        tensors |= layer.tensors
+    return network.redrawn(nodes, tensors)
+
+
+def _attention(network: Network, last: Node) -> Attention | None:
+    """The layer whose attention ends in an operator; None where it does not."""
+    named = _LAST.match(last.name)
+    if named is None:
+        return None
+    makers = {node.name: node for node in network.nodes}
+    parts = [makers.get(f"{named[1]}/conv_{one}/Conv") for one in "qkv"]
+    mask = makers.get(f"{named[1]}/Where")
+    convolutions = [one for one in parts if one is not None]
+    if mask is None or len(convolutions) != 3 or len({one.inputs[0] for one in convolutions}) != 1:
+        return None
+    source, output = convolutions[0].inputs[0], last.inputs[0]
+    try:
+        part = network.part({source: 3, mask.inputs[0]: 4}, [output])
+        scale = _scale(network, part.nodes)
+        weights = [network.tensors[one.inputs[1]].numbers for one in convolutions]
+        bias = [network.tensors[one.inputs[2]].numbers for one in convolutions]
+        keys, values = (_embeddings(part, name) for name in _EMBEDDINGS)
+    except (UnfitError, LookupError):
+        return None
+    size = keys.shape[-1]
+    shapes = {one.shape for one in weights}
+    known = (
+        _counts(part.nodes)
+        and network.keeps(part.nodes, part.outputs)
+        and {*part.inputs} == {source, mask.inputs[0]}
+        and math.isclose(scale, math.sqrt(size), rel_tol=1e-6)
+        and len(shapes) == 1
+        and all(len(one) == 3 and one[0] == one[1] and one[2] == 1 for one in shapes)
+        and weights[0].shape[0] % size == 0
+        and keys.shape == values.shape
+        and keys.shape[:1] == (1,)
+    )
+    if not known:
+        return None
+    weights[0], bias[0] = weights[0] / scale, bias[0] / scale
+    return Attention(
+        frozenset(name for node in part.nodes for name in node.outputs),
+        source,
+        output,
+        np.concatenate(weights).astype(np.float32)[..., 0],
+        np.concatenate(bias).astype(np.float32),
+        keys[0],
+        values[0],
+    )
+
+
+def _counts(nodes: Sequence[Node]) -> bool:
+    """Whether there are as many as attention has, in a version of ONNX that is drawn here: from 13
+    on, axes are an input."""
+    counted = Counter(node.operator for node in nodes)
+    axes = {len(node.inputs) for node in nodes if node.operator == "Unsqueeze"}
+    return axes == {2} and all(counted[name] == number for name, number in _COUNTED.items())
+
+
+def _scale(network: Network, nodes: Sequence[Node]) -> float:
+    """What queries are divided by. Raises UnfitError or LookupError where it is not one number."""
+    (divided,) = (node for node in nodes if node.operator == "Div")
+    numbers = network.tensors[divided.inputs[1]].numbers
+    if numbers.size != 1:
+        raise UnfitError(f"{divided.name} is given {numbers.size} numbers")
+    return float(numbers.item())
+
+
+def _embeddings(part: Network, name: str) -> NDArray[np.float32]:
+    """Raises UnfitError where there are none of that name, or several."""
+    found = [tensor for key, tensor in part.tensors.items() if key.endswith(f".{name}")]
+    if len(found) != 1 or len(found[0].shape) != 3:
+        raise UnfitError(f"there are {len(found)} tensors {name}")
+    return found[0].numbers
+
+
+def places_of(attention: Attention) -> Drawing:
+    """Where in embeddings each pair of positions is, and in positions each embedding: `keys`, shape
+    (1, heads, n, n), and `values`, shape (1, heads, n, 2 w + 1), of which `within` are there."""
+    draft = Drawing(_PLACES)
+    count, heads = len(attention.keys), attention.heads
+    shape = draft.add("Shape", attention.source)
+    length = draft.add("Gather", shape, draft.constant(np.array(2)))
+    line = draft.add("Range", draft.constant(np.array(0)), length, draft.constant(np.array(1)))
+    across, down = (draft.add("Reshape", line, draft.integers(*to)) for to in ((1, -1), (-1, 1)))
+    apart = draft.add("Add", draft.add("Sub", across, down), draft.integers(count // 2))
+    # The one behind the last is of those that are farther apart; so is the one before the first.
+    bounds = (draft.constant(np.array(at)) for at in (-1, count))
+    near = draft.add("Clip", apart, *bounds)
+    lengths = draft.add("Reshape", length, draft.integers(1))
+    every = draft.add("Concat", draft.integers(1, heads), lengths, lengths, axis=0)
+    draft.add("Expand", near, every, output=f"{_PLACES}/keys")
+    offsets = draft.integers(*range(-(count // 2), count // 2 + 1))
+    wanted = draft.add("Add", down, offsets)
+    end = draft.add("Sub", length, draft.constant(np.array(1)))
+    there = draft.add("Clip", wanted, draft.constant(np.array(0)), end)
+    some = draft.add("Concat", draft.integers(1, heads), lengths, draft.integers(count), axis=0)
+    draft.add("Expand", there, some, output=f"{_PLACES}/values")
+    same = draft.add("Equal", wanted, there)
+    draft.add("Cast", same, output=f"{_PLACES}/within", to=FLOAT)
+    return draft
+
+
+def drawing(attention: Attention) -> Drawing:
+    """What takes the place of one; of shape (1, heads, n, channels of a head) where not said
+    otherwise."""
+    draft = Drawing(attention.output)
+    heads, (_, size) = attention.heads, attention.keys.shape
+    given = (draft.constant(attention.weights[..., None]), draft.constant(attention.bias))
+    seen = draft.add("Conv", attention.source, *given, kernel_shape=(1,), pads=(0, 0), strides=(1,))
+    rows = draft.add("Transpose", seen, perm=TURN)
+    apart = draft.add("Reshape", rows, draft.integers(1, -1, 3 * heads, size))
+    by_head = draft.add("Transpose", apart, perm=(0, 2, 1, 3))
+    queries, keys, values = draft.split(by_head, (heads,) * 3, axis=1)
+    found = draft.add("MatMul", queries, draft.add("Transpose", keys, perm=(0, 1, 3, 2)))
+    table = np.pad(attention.keys, ((0, 1), (0, 0))).T
+    by_distance = draft.add("MatMul", queries, draft.constant(table))
+    moved = draft.add("GatherElements", by_distance, f"{_PLACES}/keys", axis=3)
+    shares = draft.add("Softmax", draft.add("Add", found, moved), axis=-1)
+    near = draft.add("GatherElements", shares, f"{_PLACES}/values", axis=3)
+    near = draft.add("Mul", near, f"{_PLACES}/within")
+    made = draft.add(
+        "Add",
+        draft.add("MatMul", shares, values),
+        draft.add("MatMul", near, draft.constant(attention.values)),
+    )
+    rows = draft.add("Transpose", made, perm=(0, 2, 1, 3))
+    rows = draft.add("Reshape", rows, draft.integers(1, -1, heads * size))
+    draft.add("Transpose", rows, output=draft.name, perm=TURN)
+    return draft

@@ -1,0 +1,131 @@
+"""A network that keeps its numbers as its products of matrices want them.
+
+Such a product has places in lines and channels in columns, a convolution the other way round, so
+around each product all numbers are turned (TURN), and turned back. What is done to each number
+alone does not mind, nor does what takes channels apart or puts them together. Here they are done to
+what is there turned already, and nothing is turned before somebody wants it otherwise. The same
+numbers come out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from math import prod
+
+import numpy as np
+
+from myna.engines.onnx_drawing import TURN
+from myna.engines.onnx_graph import Network, Node, Tensor
+
+_QUANTIZATION = "DynamicQuantizeLinear"
+_EACH = frozenset(
+    (_QUANTIZATION, "Add", "Sub", "Mul", "Div", "Neg", "Exp", "Relu", "Tanh", "Sigmoid", "Gelu")
+)
+"""What is done to each number alone, or to those in the same place."""
+_MOVED = {1: 2, 2: 1, -1: -2, -2: -1}
+"""Axes, and where they are once turned."""
+
+_Side = tuple[str, bool]
+"""A tensor by the name that it was first given, and whether that is turned."""
+
+
+def without_turns(network: Network) -> Network:
+    """The network with as few turns as it needs."""
+    turner = _Turner(network)
+    for node in network.nodes:
+        turner.take(node)
+    turner.finish(network.outputs)
+    return network.redrawn(turner.nodes, turner.tensors)
+
+
+class _Turner:
+    """Takes a network's operators one after the other."""
+
+    def __init__(self, network: Network) -> None:
+        self.nodes: list[Node] = []
+        self.tensors: dict[str, Tensor] = {}
+        self._constants = network.tensors
+        self._sides: dict[str, _Side] = {}
+        """What names mean, where it is not what they say."""
+        self._made: dict[_Side, str] = {
+            (name, False): name for name in (*network.inputs, *network.tensors, "")
+        }
+
+    def take(self, node: Node) -> None:
+        """The next operator."""
+        if node.operator == "Transpose" and tuple(node.attributes.get("perm", ())) == TURN:
+            self._sides[node.outputs[0]] = _turned(self._side(node.inputs[0]))
+            return
+        if (drawn := self._on_turned(node)) is not None:
+            self.nodes.append(drawn)
+        else:
+            inputs = tuple(self._wanted(name) for name in node.inputs)
+            self.nodes.append(replace(node, inputs=inputs))
+        for name, made in zip(node.outputs, self.nodes[-1].outputs, strict=True):
+            self._made[name, name != made] = made
+
+    def finish(self, outputs: Sequence[str]) -> None:
+        """Make what the network is asked for, by its name."""
+        for name in outputs:
+            if (made := self._wanted(name)) != name:
+                self.nodes.append(Node.new("Identity", (made,), (name,)))
+
+    def _side(self, name: str) -> _Side:
+        return self._sides.get(name, (name, False))
+
+    def _wanted(self, name: str) -> str:
+        """What a tensor is called now; it is turned if it has to be."""
+        side = self._side(name)
+        if side not in self._made:
+            made = f"{side[0]}/{'turned' if side[1] else 'straight'}"
+            self.nodes.append(
+                Node.new("Transpose", (self._made[_turned(side)],), (made,), perm=TURN)
+            )
+            self._made[side] = made
+        return self._made[side]
+
+    def _on_turned(self, node: Node) -> Node | None:
+        """The operator done to what is turned; None where that is not there, or it cannot be."""
+        sound = self._sound(node)
+        sides = [self._side(name) for name in sound]
+        others = [self._made.get(_turned(side)) for side in sides]
+        if all(side in self._made for side in sides) or None in others:
+            return None
+        instead = dict(zip(sound, (other for other in others if other), strict=True))
+        inputs = tuple(instead.get(name, name) for name in node.inputs)
+        outputs = tuple(f"{name}/turned" for name in node.outputs)
+        if node.operator in _EACH:
+            return replace(node, inputs=inputs, outputs=(outputs[0], *node.outputs[1:]))
+        return self._by_channels(node, inputs, outputs)
+
+    def _sound(self, node: Node) -> Sequence[str]:
+        """What has to be turned for an operator to work on it so; nothing where it never can."""
+        if node.operator in _EACH:
+            return [name for name in node.inputs if not self._is_number(name)]
+        if node.operator in ("Split", "Slice"):
+            return node.inputs[:1]
+        return node.inputs if node.operator == "Concat" else ()
+
+    def _is_number(self, name: str) -> bool:
+        return name in self._constants and prod(self._constants[name].shape) == 1
+
+    def _by_channels(
+        self, node: Node, inputs: Sequence[str], outputs: Sequence[str]
+    ) -> Node | None:
+        """What takes channels apart, or puts them together."""
+        if node.operator != "Slice":
+            axis = _MOVED.get(node.integer("axis", 0))
+            return None if axis is None else Node.new(node.operator, inputs, outputs, axis=axis)
+        axes = self._constants.get(node.inputs[3]) if len(node.inputs) > 3 else None
+        moved = None if axes is None else [_MOVED.get(axis) for axis in axes.integers]
+        if moved is None or None in moved:
+            return None
+        name = f"{outputs[0]}/axes"
+        self.tensors[name] = Tensor.new(name, np.array(moved, np.int64))
+        return Node.new("Slice", (*inputs[:3], name, *inputs[4:]), outputs)
+
+
+def _turned(side: _Side) -> _Side:
+    name, turned = side
+    return name, not turned
