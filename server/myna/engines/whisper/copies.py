@@ -19,8 +19,9 @@ _USUAL_ROWS = 5
 _AFTER_COMPANY_S = 1.0
 """Whoever was not alone a moment ago will not be for long: another client sends its next clip."""
 
-_CLEARLY_LONGER = 1.25
-"""Times as long on all cores as on one: more than what others on the machine can make of it."""
+_CLEARLY_LONGER = 2
+"""Times as long on all cores as on one: more than what others on the machine can make of it. Where
+threads sleep between any two steps, it is three to four times."""
 
 _LONG_S = 20.0
 """A window of such a length is a long request's, or as good as one: nobody waits for its next."""
