@@ -18,12 +18,15 @@ from whisper_normalizer.english import EnglishTextNormalizer
 
 from myna.audio.joints import PAUSES_S, joined
 from myna.engines.contract.voice import Voice
-from myna.engines.convolutions import in_eight_bits, in_phases
+from myna.engines.convolutions import in_eight_bits, in_phases, in_products
 from myna.engines.piper import PiperSynthesizer
+from myna.engines.piper.attention import with_short_attention
 from myna.engines.piper.halves import Halves, halved
+from myna.engines.piper.idioms import with_idioms
 from myna.engines.piper.spline import with_short_splines
 from myna.engines.piper.vocoder import SplitVocoder, WholeVocoder, load_vocoder
 from myna.engines.sessions import onnx_session
+from myna.engines.turns import without_turns
 
 FOLDER = Path(__file__).parents[2] / "models/weights/piper-en_US-joe-medium"
 FOX = "The quick brown fox jumps over the lazy dog."
@@ -245,6 +248,24 @@ def test_splines_of_a_fifth_of_the_operators_make_the_same(flow: str) -> None:
     assert few < many / 5
     assert not np.allclose(known, feed[values], atol=0.1)
     assert np.allclose(found, known, atol=1e-4)
+
+
+@pytest.mark.parametrize("count", [3, 5, 31, 120])
+def test_a_text_encoder_of_a_third_of_the_operators_makes_the_same(count: int) -> None:
+    (file,) = FOLDER.glob("*.onnx")
+    exported = halved(file.read_bytes()).front
+    short = without_turns(in_products(with_idioms(with_short_attention(exported))))
+    short = with_short_splines(short)
+    assert len(short.nodes) < len(exported.nodes) / 3
+    attention = [node for node in exported.nodes if "attn_layers.3" in node.name]
+    assert len([node for node in short.nodes if "attn_layers.3" in node.name]) < len(attention) / 4
+    feed = {**CALM, "input": IDS[:, :count], "input_lengths": np.array([count])}
+    made = [
+        onnx_session(network.written(), "cpu", 1).run(None, feed) for network in (exported, short)
+    ]
+    (latent, frames), (found, counted) = made
+    assert np.array_equal(counted, frames)
+    assert np.allclose(found, latent, atol=1e-3)
 
 
 def test_in_bfloat16_the_voice_is_far_louder_than_the_error() -> None:

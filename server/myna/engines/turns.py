@@ -16,7 +16,7 @@ from math import prod
 import numpy as np
 
 from myna.engines.onnx_drawing import TURN
-from myna.engines.onnx_graph import Network, Node, Tensor
+from myna.engines.onnx_graph import Network, Node, Tensor, UnfitError
 
 _QUANTIZATION = "DynamicQuantizeLinear"
 _EACH = frozenset(
@@ -117,13 +117,20 @@ class _Turner:
         if node.operator != "Slice":
             axis = _MOVED.get(node.integer("axis", 0))
             return None if axis is None else Node.new(node.operator, inputs, outputs, axis=axis)
-        axes = self._constants.get(node.inputs[3]) if len(node.inputs) > 3 else None
-        moved = None if axes is None else [_MOVED.get(axis) for axis in axes.integers]
-        if moved is None or None in moved:
+        moved = [_MOVED.get(axis) for axis in self._axes(node)]
+        if not moved or None in moved:
             return None
         name = f"{outputs[0]}/axes"
         self.tensors[name] = Tensor.new(name, np.array(moved, np.int64))
         return Node.new("Slice", (*inputs[:3], name, *inputs[4:]), outputs)
+
+    def _axes(self, node: Node) -> Sequence[int]:
+        """Of a Slice; none where they are not known."""
+        axes = self._constants.get(node.inputs[3]) if len(node.inputs) > 3 else None
+        try:
+            return () if axes is None else axes.integers
+        except UnfitError:
+            return ()
 
 
 def _turned(side: _Side) -> _Side:

@@ -12,7 +12,7 @@ import pytest
 
 from myna import protobuf
 from myna.conversion.graph import IR_VERSION, OPSET, Graph
-from myna.engines.convolutions import PHASES, STEPS, in_eight_bits, in_phases, in_rows
+from myna.engines.convolutions import PHASES, STEPS, in_eight_bits, in_phases, in_products, in_rows
 from myna.engines.onnx_graph import Network, Node, Tensor, UnfitError
 from myna.onnx_messages import float_value
 
@@ -248,3 +248,25 @@ def test_in_rows_every_number_is_the_same(
 )
 def test_what_does_not_fit_rows_stays(network: Network) -> None:
     assert in_rows(network) == network
+
+
+@pytest.mark.parametrize("bias", [False, True])
+def test_convolutions_of_each_place_by_itself_are_products(bias: bool) -> None:
+    whole = one("Conv", weights(5, 6, 1), bias=bias, **over(1, pads=(0, 0)))
+    short = in_products(whole)
+    assert "MatMul" in operators(short)
+    assert "Conv" not in operators(short)
+    assert np.allclose(run(short, SOUND), run(whole, SOUND), atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    "whole",
+    [
+        one("Conv", weights(5, 6, 3), **over(3, pads=(1, 1))),
+        one("Conv", weights(5, 6, 1), **over(1, stride=2, pads=(0, 0))),
+        one("Conv", weights(6, 1, 1), group=6, **over(1, pads=(0, 0))),
+    ],
+    ids=["longer", "with strides", "in groups"],
+)
+def test_other_convolutions_are_no_products(whole: Network) -> None:
+    assert operators(in_products(whole)) == operators(whole)

@@ -98,3 +98,33 @@ def test_eight_bits_are_read_however_they_are_written() -> None:
     assert Tensor((2,), listed).eight_bits.tolist() == [7, 200]
     with pytest.raises(UnfitError, match="not of 8 bits"):
         _ = Tensor.new("floats", weights(2)).eight_bits
+
+
+def test_attributes_that_are_one_integer_may_be_negative():
+    graph = Graph("axes")
+    at = graph.input("sound", (1, 3, "length"))
+    graph.output(graph.node("Softmax", at, axis=-2), "made", (1, 3, "length"))
+    softmax = Network.read(graph.serialised()).nodes[0]
+    assert (softmax.integer("axis", 5), softmax.integer("other", 5)) == (-2, 5)
+
+
+def test_whole_numbers_are_read_in_a_line():
+    assert Tensor.new("sizes", np.array([[1, -2], [3, 1 << 40]])).integers == (1, -2, 3, 1 << 40)
+    with pytest.raises(UnfitError):
+        _ = Tensor.new("weights", weights(3)).integers
+
+
+def test_a_part_is_kept_to_itself_unless_others_are_given_what_it_makes():
+    network = Network.read(SMALL)
+    first, added, *_ = network.nodes
+    assert network.keeps([first], first.outputs)
+    assert not network.keeps([first], ())
+    assert network.keeps([first, added], added.outputs)
+
+
+def test_a_domain_of_operators_is_named_once():
+    network = Network.read(SMALL)
+    once = network.importing("com.example")
+    assert once.importing("com.example") == once
+    assert len(once.about) > len(network.about)
+    assert once.about.count(b"com.example") == 1

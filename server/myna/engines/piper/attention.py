@@ -58,17 +58,19 @@ def with_short_attention(network: Network) -> Network:
     found = [one for node in network.nodes if (one := _attention(network, node))]
     if not found or len({(one.heads, one.keys.shape) for one in found}) > 1:
         return network
-    drawn = {one.output: drawing(one) for one in found}
+    layers = {one.output: drawn(one) for one in found}
     places = places_of(found[0])
     nodes, tensors = list[Node](), dict(places.tensors)
     replaced = frozenset[str]().union(*(one.made for one in found))
     for node in network.nodes:
-        layer = drawn.get(node.outputs[0])
-        if layer is None:
-            nodes += [] if node.outputs[0] in replaced else [node]
-            continue
-        nodes += layer.nodes if nodes and places.nodes[0] in nodes else places.nodes + layer.nodes
-        tensors |= layer.tensors
+        made = node.outputs[0]
+        if made == found[0].output:
+            nodes += places.nodes
+        if made in layers:
+            nodes += layers[made].nodes
+            tensors |= layers[made].tensors
+        elif made not in replaced:
+            nodes.append(node)
     return network.redrawn(nodes, tensors)
 
 
@@ -77,45 +79,44 @@ def _attention(network: Network, last: Node) -> Attention | None:
     named = _LAST.match(last.name)
     if named is None:
         return None
-    makers = {node.name: node for node in network.nodes}
-    parts = [makers.get(f"{named[1]}/conv_{one}/Conv") for one in "qkv"]
-    mask = makers.get(f"{named[1]}/Where")
-    convolutions = [one for one in parts if one is not None]
-    if mask is None or len(convolutions) != 3 or len({one.inputs[0] for one in convolutions}) != 1:
-        return None
-    source, output = convolutions[0].inputs[0], last.inputs[0]
     try:
-        part = network.part({source: 3, mask.inputs[0]: 4}, [output])
-        scale = _scale(network, part.nodes)
-        weights = [network.tensors[one.inputs[1]].numbers for one in convolutions]
-        bias = [network.tensors[one.inputs[2]].numbers for one in convolutions]
-        keys, values = (_embeddings(part, name) for name in _EMBEDDINGS)
+        return _layer(network, named[1], last.inputs[0])
     except (UnfitError, LookupError):
         return None
-    size = keys.shape[-1]
-    shapes = {one.shape for one in weights}
-    known = (
-        _counts(part.nodes)
-        and network.keeps(part.nodes, part.outputs)
-        and {*part.inputs} == {source, mask.inputs[0]}
-        and math.isclose(scale, math.sqrt(size), rel_tol=1e-6)
-        and len(shapes) == 1
-        and all(len(one) == 3 and one[0] == one[1] and one[2] == 1 for one in shapes)
-        and weights[0].shape[0] % size == 0
-        and keys.shape == values.shape
-        and keys.shape[:1] == (1,)
+
+
+def _layer(network: Network, name: str, output: str) -> Attention:
+    """Raises UnfitError or LookupError where it is not what is known here."""
+    makers = {node.name: node for node in network.nodes}
+    convolutions = [makers[f"{name}/conv_{one}/Conv"] for one in "qkv"]
+    source, mask = convolutions[0].inputs[0], makers[f"{name}/Where"].inputs[0]
+    part = network.part({source: 3, mask: 4}, [output])
+    known = _counts(part.nodes) and {*part.inputs} == {source, mask}
+    if not (known and network.keeps(part.nodes, part.outputs)):
+        raise UnfitError(f"{name} is built otherwise")
+    weights, bias = (
+        [network.tensors[one.inputs[place]].numbers for one in convolutions] for place in (1, 2)
     )
-    if not known:
-        return None
+    keys, values = (_embeddings(part, one) for one in _EMBEDDINGS)
+    scale, (channels, *_) = _scale(network, part.nodes), weights[0].shape
+    size = keys.shape[1]
+    fits = (
+        {one.shape for one in weights} == {(channels, channels, 1)}
+        and channels % size == 0
+        and keys.shape == values.shape
+        and math.isclose(scale, math.sqrt(size), rel_tol=1e-6)
+    )
+    if not fits:
+        raise UnfitError(f"{name} is of other sizes")
     weights[0], bias[0] = weights[0] / scale, bias[0] / scale
     return Attention(
-        frozenset(name for node in part.nodes for name in node.outputs),
+        frozenset(made for node in part.nodes for made in node.outputs),
         source,
         output,
         np.concatenate(weights).astype(np.float32)[..., 0],
         np.concatenate(bias).astype(np.float32),
-        keys[0],
-        values[0],
+        keys,
+        values,
     )
 
 
@@ -129,7 +130,7 @@ def _counts(nodes: Sequence[Node]) -> bool:
 
 def _scale(network: Network, nodes: Sequence[Node]) -> float:
     """What queries are divided by. Raises UnfitError or LookupError where it is not one number."""
-    (divided,) = (node for node in nodes if node.operator == "Div")
+    divided = next(node for node in nodes if node.operator == "Div")
     numbers = network.tensors[divided.inputs[1]].numbers
     if numbers.size != 1:
         raise UnfitError(f"{divided.name} is given {numbers.size} numbers")
@@ -137,11 +138,11 @@ def _scale(network: Network, nodes: Sequence[Node]) -> float:
 
 
 def _embeddings(part: Network, name: str) -> NDArray[np.float32]:
-    """Raises UnfitError where there are none of that name, or several."""
+    """Those that all heads share. Raises UnfitError where there are no such."""
     found = [tensor for key, tensor in part.tensors.items() if key.endswith(f".{name}")]
-    if len(found) != 1 or len(found[0].shape) != 3:
-        raise UnfitError(f"there are {len(found)} tensors {name}")
-    return found[0].numbers
+    if len(found) != 1 or len(found[0].shape) != 3 or found[0].shape[0] != 1:
+        raise UnfitError(f"there are {len(found)} tensors {name}, or one for each head")
+    return found[0].numbers[0]
 
 
 def places_of(attention: Attention) -> Drawing:
@@ -171,7 +172,7 @@ def places_of(attention: Attention) -> Drawing:
     return draft
 
 
-def drawing(attention: Attention) -> Drawing:
+def drawn(attention: Attention) -> Drawing:
     """What takes the place of one; of shape (1, heads, n, channels of a head) where not said
     otherwise."""
     draft = Drawing(attention.output)

@@ -19,9 +19,9 @@ _ROOT_OF_TWO = math.sqrt(2)
 
 
 def with_idioms(network: Network) -> Network:
-    """The network, for one text at a time."""
+    """The network, for one text at a time. It can still be given what only masks were made of."""
     short = _shortened(_unmasked(network))
-    return short.part({}, short.outputs)
+    return replace(short.part({}, short.outputs), inputs=network.inputs)
 
 
 def _unmasked(network: Network) -> Network:
@@ -76,7 +76,7 @@ class _Reader:
                 or self._gelu(node, drawing)
                 or self._padded(node, drawing)
             )
-        except _OtherwiseError:
+        except UnfitError:
             return False
 
     def _normalization(self, node: Node, drawing: Drawing) -> bool:

@@ -1,0 +1,155 @@
+"""Turns that are turned back: small networks made here, run by onnxruntime as they were and as they
+are then."""
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+import onnxruntime
+import pytest
+
+from myna.conversion.graph import Graph
+from myna.engines.onnx_drawing import TURN
+from myna.engines.onnx_graph import Network
+from myna.engines.turns import without_turns
+
+RANDOM = np.random.default_rng(9)
+SOUND = RANDOM.normal(size=(1, 6, 11)).astype(np.float32)
+SCALAR = np.array(0.3, np.float32)
+
+Write = Callable[[Graph, str], str]
+
+
+def network(write: Write) -> Network:
+    graph = Graph("turns")
+    made = write(graph, graph.input("sound", (1, 6, "length")))
+    graph.output(made, "made", (1, "one", "other"))
+    return Network.read(graph.serialised())
+
+
+def run(network: Network) -> np.ndarray:
+    session = onnxruntime.InferenceSession(network.written(), providers=["CPUExecutionProvider"])
+    return np.asarray(session.run(None, {"sound": SOUND})[0])
+
+
+def operators(network: Network) -> list[str]:
+    return [node.operator for node in network.nodes if node.operator != "Identity"]
+
+
+def turn(graph: Graph, at: str) -> str:
+    return graph.node("Transpose", at, perm=TURN)
+
+
+def product(graph: Graph, at: str, inner: int = 6, outer: int = 6) -> str:
+    """As a convolution is written: turned, multiplied, and turned back."""
+    kernel = graph.constant(RANDOM.normal(size=(inner, outer)).astype(np.float32))
+    return turn(graph, graph.node("MatMul", turn(graph, at), kernel))
+
+
+def checked(write: Write) -> list[str]:
+    """The operators that are left, once what they make has been found to be the same."""
+    whole = network(write)
+    short = without_turns(whole)
+    assert short.outputs == ("made",)
+    assert np.allclose(run(short), run(whole), atol=1e-5)
+    return operators(short)
+
+
+def test_between_products_nothing_is_turned():
+    def write(graph: Graph, at: str) -> str:
+        return product(graph, product(graph, at))
+
+    assert checked(write) == ["Transpose", "MatMul", "MatMul", "Transpose"]
+
+
+def test_what_is_done_to_each_number_is_done_to_what_is_turned():
+    def write(graph: Graph, at: str) -> str:
+        at = graph.node("Tanh", product(graph, at))
+        at = graph.node("Mul", at, graph.constant(SCALAR))
+        other = graph.node("Sigmoid", at)
+        return product(graph, graph.node("Add", at, other))
+
+    left = checked(write)
+    assert left.count("Transpose") == 2
+    assert left == ["Transpose", "MatMul", "Tanh", "Mul", "Sigmoid", "Add", "MatMul", "Transpose"]
+
+
+@pytest.mark.parametrize("axis", [1, -2])
+def test_channels_are_taken_apart_and_put_together_turned(axis):
+    def write(graph: Graph, at: str) -> str:
+        at = product(graph, at)
+        ends = [(0, 2), (2, 6)]
+        parts = [
+            graph.node("Slice", at, *(graph.integers(one) for one in (*end, axis))) for end in ends
+        ]
+        return product(graph, graph.node("Concat", *parts[::-1], axis=axis))
+
+    assert checked(write).count("Transpose") == 2
+
+
+def test_what_is_backwards_is_backwards_turned():
+    def write(graph: Graph, at: str) -> str:
+        at = product(graph, at)
+        least = np.iinfo(np.int64).min + 1
+        backwards = (graph.integers(one) for one in (-1, least, 1, -1))
+        return product(graph, graph.node("Slice", at, *backwards))
+
+    assert checked(write).count("Transpose") == 2
+
+
+def test_what_cannot_be_done_turned_is_done_as_it_was():
+    def write(graph: Graph, at: str) -> str:
+        softened = graph.node("Softmax", product(graph, at), axis=1)
+        return product(graph, softened)
+
+    assert checked(write) == [
+        *("Transpose", "MatMul", "Transpose"),
+        "Softmax",
+        *("Transpose", "MatMul", "Transpose"),
+    ]
+
+
+def test_what_is_there_only_as_it_was_is_not_turned_for_a_sum():
+    def write(graph: Graph, at: str) -> str:
+        return graph.node("Add", graph.node("Tanh", at), product(graph, at))
+
+    assert checked(write).count("Transpose") == 2
+
+
+def test_numbers_for_each_channel_are_added_as_they_were():
+    def write(graph: Graph, at: str) -> str:
+        bias = graph.constant(RANDOM.normal(size=(1, 6, 1)).astype(np.float32))
+        return product(graph, graph.node("Add", product(graph, at), bias))
+
+    assert checked(write).count("Transpose") == 4
+
+
+def test_quantized_numbers_are_turned_and_their_scale_is_one_for_all():
+    def write(graph: Graph, at: str) -> str:
+        at = product(graph, at)
+        numbers = graph.node("DynamicQuantizeLinear", at)
+        return graph.node("Cast", turn(graph, numbers), to=1)
+
+    graph = Graph("quantized")
+    made = write(graph, graph.input("sound", (1, 6, "length")))
+    graph.output(made, "made", (1, "one", "other"))
+    whole = Network.read(graph.serialised())
+    (index,) = (n for n, node in enumerate(whole.nodes) if "Quantize" in node.operator)
+    short = without_turns(with_all_outputs(whole, index))
+    assert operators(short) == ["Transpose", "MatMul", "DynamicQuantizeLinear", "Cast"]
+    assert np.array_equal(run(short), run(with_all_outputs(whole, index)))
+
+
+def with_all_outputs(network: Network, index: int) -> Network:
+    """What `Graph` writes has one output; this one has three."""
+    node = network.nodes[index]
+    node = replace(node, outputs=(*node.outputs, "scale", "zero"))
+    return replace(network, nodes=(*network.nodes[:index], node, *network.nodes[index + 1 :]))
+
+
+def test_a_network_that_only_turns_still_does():
+    assert checked(turn) == ["Transpose"]
+
+
+def test_turned_twice_is_as_it_was():
+    assert checked(lambda graph, at: turn(graph, turn(graph, at))) == []
