@@ -26,7 +26,7 @@ from myna.engines.piper.idioms import with_idioms
 from myna.engines.piper.spline import with_short_splines
 from myna.engines.piper.vocoder import SplitVocoder, WholeVocoder, load_vocoder
 from myna.engines.sessions import onnx_session
-from myna.engines.turns import without_turns
+from myna.engines.transposes import with_few_transposes
 
 FOLDER = Path(__file__).parents[2] / "models/weights/piper-en_US-joe-medium"
 FOX = "The quick brown fox jumps over the lazy dog."
@@ -254,7 +254,7 @@ def test_splines_of_a_fifth_of_the_operators_make_the_same(flow: str) -> None:
 def test_a_text_encoder_of_a_third_of_the_operators_makes_the_same(count: int) -> None:
     (file,) = FOLDER.glob("*.onnx")
     exported = halved(file.read_bytes()).front
-    short = without_turns(in_products(with_idioms(with_short_attention(exported))))
+    short = with_few_transposes(in_products(with_idioms(with_short_attention(exported))))
     short = with_short_splines(short)
     assert len(short.nodes) < len(exported.nodes) / 3
     attention = [node for node in exported.nodes if "attn_layers.3" in node.name]

@@ -55,6 +55,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "engines.onnx_graph": {"onnx_messages", "protobuf"},
     "engines.onnx_drawing": {"engines.onnx_graph", "onnx_messages"},
     "engines.convolutions": {"engines.onnx_drawing", "engines.onnx_graph"},
+    "engines.transposes": {"engines.onnx_drawing", "engines.onnx_graph"},
     "engines.bfloat16": {"engines.onnx_graph"},
     "engines.blocks": {"engines.onnx_graph"},
     "engines.sessions": {"engines.devices", "errors", "protobuf"},
@@ -70,7 +71,13 @@ MAY_IMPORT: dict[str, set[str]] = {
     "engines.fake_diarizer": ENGINE | {"engines.tonecode"},
     "engines.piper": ENGINE
     | SPEAKING
-    | {"engines.bfloat16", "engines.blocks", "engines.convolutions", "engines.onnx_drawing"}
+    | {
+        "engines.bfloat16",
+        "engines.blocks",
+        "engines.convolutions",
+        "engines.onnx_drawing",
+        "engines.transposes",
+    }
     | {"engines.onnx_graph", "onnx_messages"}
     # How memory is kept decides which number format is the quicker one.
     | {"machine"},

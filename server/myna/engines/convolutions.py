@@ -12,7 +12,7 @@ from math import prod
 import numpy as np
 from numpy.typing import NDArray
 
-from myna.engines.onnx_drawing import TURN, Drawing
+from myna.engines.onnx_drawing import TRANSPOSITION, Drawing
 from myna.engines.onnx_graph import Network, Node, Tensor
 
 PHASES = 16
@@ -184,7 +184,7 @@ def _eight_bit(node: Node, draft: _Draft) -> bool:
     made = draft.add("Mul", sums, draft.add("Mul", step, draft.constant(scale)))
     if bias := draft.bias(1):
         made = draft.add("Add", made, *bias)
-    draft.add("Transpose", made, output=draft.name, perm=TURN)
+    draft.add("Transpose", made, output=draft.name, perm=TRANSPOSITION)
     return True
 
 
@@ -192,11 +192,11 @@ def _by_place(node: Node, draft: _Draft) -> bool:
     weights = draft.weights()
     if weights is None or weights.ndim != 3 or weights.shape[-1] != 1 or not _dense(node):
         return False
-    rows = draft.add("Transpose", node.inputs[0], perm=TURN)
+    rows = draft.add("Transpose", node.inputs[0], perm=TRANSPOSITION)
     made = draft.add("MatMul", rows, draft.constant(np.ascontiguousarray(weights[..., 0].T)))
     if bias := draft.bias(1):
         made = draft.add("Add", made, *bias)
-    draft.add("Transpose", made, output=draft.name, perm=TURN)
+    draft.add("Transpose", made, output=draft.name, perm=TRANSPOSITION)
     return True
 
 
@@ -213,7 +213,7 @@ def _integer(node: Node, draft: _Draft) -> bool:
     zero = (zeros.reshape(()).astype(np.int16) - shift).astype(np.int8)
     sound = (node.inputs[0], node.inputs[2])
     sums = _product(node, draft, sound, kernel, draft.constant(zero))
-    draft.add("Transpose", sums, output=draft.name, perm=TURN)
+    draft.add("Transpose", sums, output=draft.name, perm=TRANSPOSITION)
     return True
 
 
@@ -226,7 +226,7 @@ def _product(
     before, behind = node.attributes.get("pads", (0, 0))
     (apart,) = node.attributes.get("dilations", (1,))
     numbers, silence = sound
-    rows = draft.add("Transpose", numbers, perm=TURN)
+    rows = draft.add("Transpose", numbers, perm=TRANSPOSITION)
     if before or behind:
         rows = draft.add("Pad", rows, draft.integers(0, before, 0, 0, behind, 0), silence)
     axis = draft.integers(1)

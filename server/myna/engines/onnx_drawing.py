@@ -14,8 +14,8 @@ from myna.onnx_messages import Attribute
 MICROSOFT = "com.microsoft"
 """The domain of operators that are onnxruntime's own."""
 
-TURN = (0, 2, 1)
-"""From (n, channels, places) to (n, places, channels), and back."""
+TRANSPOSITION = (0, 2, 1)
+"""Permutation of axes, from (n, channels, places) to (n, places, channels) and back."""
 
 
 class Drawing:

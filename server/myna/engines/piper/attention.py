@@ -18,7 +18,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from myna.engines.onnx_drawing import TURN, Drawing
+from myna.engines.onnx_drawing import TRANSPOSITION, Drawing
 from myna.engines.onnx_graph import Network, Node, UnfitError
 from myna.onnx_messages import FLOAT
 
@@ -179,7 +179,7 @@ def drawn(attention: Attention) -> Drawing:
     heads, (_, size) = attention.heads, attention.keys.shape
     given = (draft.constant(attention.weights[..., None]), draft.constant(attention.bias))
     seen = draft.add("Conv", attention.source, *given, kernel_shape=(1,), pads=(0, 0), strides=(1,))
-    rows = draft.add("Transpose", seen, perm=TURN)
+    rows = draft.add("Transpose", seen, perm=TRANSPOSITION)
     apart = draft.add("Reshape", rows, draft.integers(1, -1, 3 * heads, size))
     by_head = draft.add("Transpose", apart, perm=(0, 2, 1, 3))
     queries, keys, values = draft.split(by_head, (heads,) * 3, axis=1)
@@ -197,5 +197,5 @@ def drawn(attention: Attention) -> Drawing:
     )
     rows = draft.add("Transpose", made, perm=(0, 2, 1, 3))
     rows = draft.add("Reshape", rows, draft.integers(1, -1, heads * size))
-    draft.add("Transpose", rows, output=draft.name, perm=TURN)
+    draft.add("Transpose", rows, output=draft.name, perm=TRANSPOSITION)
     return draft

@@ -24,7 +24,7 @@ from myna.engines.piper.halves import DURATIONS, Halves, halved
 from myna.engines.piper.idioms import with_idioms
 from myna.engines.piper.spline import with_short_splines
 from myna.engines.sessions import onnx_session
-from myna.engines.turns import without_turns
+from myna.engines.transposes import with_few_transposes
 from myna.machine import keep_freed_memory
 
 if TYPE_CHECKING:
@@ -95,7 +95,7 @@ def load_vocoder(
         halves = halved(file.read_bytes())
         front = with_idioms(with_short_attention(with_short_splines(halves.front)))
         if device == "cpu":
-            front = without_turns(in_products(in_eight_bits(front, _EIGHT_BITS)))
+            front = with_few_transposes(in_products(in_eight_bits(front, _EIGHT_BITS)))
         decode = quick = None
         if compute_type != "float32":
             decode = quick = _in_bfloat16(halves, threads)

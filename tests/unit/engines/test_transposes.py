@@ -1,4 +1,4 @@
-"""Turns that are turned back: small networks made here, run by onnxruntime as they were and as they
+"""Transposes, and back: small networks made here, run by onnxruntime as they were and as they
 are then."""
 
 from collections.abc import Callable
@@ -9,9 +9,9 @@ import onnxruntime
 import pytest
 
 from myna.conversion.graph import Graph
-from myna.engines.onnx_drawing import TURN
+from myna.engines.onnx_drawing import TRANSPOSITION
 from myna.engines.onnx_graph import Network
-from myna.engines.turns import without_turns
+from myna.engines.transposes import with_few_transposes
 
 RANDOM = np.random.default_rng(9)
 SOUND = RANDOM.normal(size=(1, 6, 11)).astype(np.float32)
@@ -21,7 +21,7 @@ Write = Callable[[Graph, str], str]
 
 
 def network(write: Write) -> Network:
-    graph = Graph("turns")
+    graph = Graph("transposes")
     made = write(graph, graph.input("sound", (1, 6, "length")))
     graph.output(made, "made", (1, "one", "other"))
     return Network.read(graph.serialised())
@@ -36,33 +36,33 @@ def operators(network: Network) -> list[str]:
     return [node.operator for node in network.nodes if node.operator != "Identity"]
 
 
-def turn(graph: Graph, at: str) -> str:
-    return graph.node("Transpose", at, perm=TURN)
+def transposed(graph: Graph, at: str) -> str:
+    return graph.node("Transpose", at, perm=TRANSPOSITION)
 
 
 def product(graph: Graph, at: str, inner: int = 6, outer: int = 6) -> str:
-    """As a convolution is written: turned, multiplied, and turned back."""
+    """As a convolution is written: transposed, multiplied, and transposed again."""
     kernel = graph.constant(RANDOM.normal(size=(inner, outer)).astype(np.float32))
-    return turn(graph, graph.node("MatMul", turn(graph, at), kernel))
+    return transposed(graph, graph.node("MatMul", transposed(graph, at), kernel))
 
 
 def checked(write: Write) -> list[str]:
     """The operators that are left, once what they make has been found to be the same."""
     whole = network(write)
-    short = without_turns(whole)
+    short = with_few_transposes(whole)
     assert short.outputs == ("made",)
     assert np.allclose(run(short), run(whole), atol=1e-5)
     return operators(short)
 
 
-def test_between_products_nothing_is_turned():
+def test_between_products_nothing_is_transposed():
     def write(graph: Graph, at: str) -> str:
         return product(graph, product(graph, at))
 
     assert checked(write) == ["Transpose", "MatMul", "MatMul", "Transpose"]
 
 
-def test_what_is_done_to_each_number_is_done_to_what_is_turned():
+def test_what_is_done_to_each_number_is_done_to_what_is_transposed():
     def write(graph: Graph, at: str) -> str:
         at = graph.node("Tanh", product(graph, at))
         at = graph.node("Mul", at, graph.constant(SCALAR))
@@ -75,7 +75,7 @@ def test_what_is_done_to_each_number_is_done_to_what_is_turned():
 
 
 @pytest.mark.parametrize("axis", [1, -2])
-def test_channels_are_taken_apart_and_put_together_turned(axis):
+def test_channels_are_taken_apart_and_put_together_transposed(axis):
     def write(graph: Graph, at: str) -> str:
         at = product(graph, at)
         ends = [(0, 2), (2, 6)]
@@ -87,7 +87,7 @@ def test_channels_are_taken_apart_and_put_together_turned(axis):
     assert checked(write).count("Transpose") == 2
 
 
-def test_what_is_backwards_is_backwards_turned():
+def test_what_is_backwards_is_backwards_transposed():
     def write(graph: Graph, at: str) -> str:
         at = product(graph, at)
         least = np.iinfo(np.int64).min + 1
@@ -97,7 +97,7 @@ def test_what_is_backwards_is_backwards_turned():
     assert checked(write).count("Transpose") == 2
 
 
-def test_what_cannot_be_done_turned_is_done_as_it_was():
+def test_what_cannot_be_done_transposed_is_done_as_it_was():
     def write(graph: Graph, at: str) -> str:
         softened = graph.node("Softmax", product(graph, at), axis=1)
         return product(graph, softened)
@@ -109,7 +109,7 @@ def test_what_cannot_be_done_turned_is_done_as_it_was():
     ]
 
 
-def test_what_is_there_only_as_it_was_is_not_turned_for_a_sum():
+def test_what_is_there_only_as_it_was_is_not_transposed_for_a_sum():
     def write(graph: Graph, at: str) -> str:
         return graph.node("Add", graph.node("Tanh", at), product(graph, at))
 
@@ -124,18 +124,18 @@ def test_numbers_for_each_channel_are_added_as_they_were():
     assert checked(write).count("Transpose") == 4
 
 
-def test_quantized_numbers_are_turned_and_their_scale_is_one_for_all():
+def test_quantized_numbers_are_transposed_and_their_scale_is_one_for_all():
     def write(graph: Graph, at: str) -> str:
         at = product(graph, at)
         numbers = graph.node("DynamicQuantizeLinear", at)
-        return graph.node("Cast", turn(graph, numbers), to=1)
+        return graph.node("Cast", transposed(graph, numbers), to=1)
 
     graph = Graph("quantized")
     made = write(graph, graph.input("sound", (1, 6, "length")))
     graph.output(made, "made", (1, "one", "other"))
     whole = Network.read(graph.serialised())
     (index,) = (n for n, node in enumerate(whole.nodes) if "Quantize" in node.operator)
-    short = without_turns(with_all_outputs(whole, index))
+    short = with_few_transposes(with_all_outputs(whole, index))
     assert operators(short) == ["Transpose", "MatMul", "DynamicQuantizeLinear", "Cast"]
     assert np.array_equal(run(short), run(with_all_outputs(whole, index)))
 
@@ -147,9 +147,9 @@ def with_all_outputs(network: Network, index: int) -> Network:
     return replace(network, nodes=(*network.nodes[:index], node, *network.nodes[index + 1 :]))
 
 
-def test_a_network_that_only_turns_still_does():
-    assert checked(turn) == ["Transpose"]
+def test_a_network_that_only_transposes_still_does():
+    assert checked(transposed) == ["Transpose"]
 
 
-def test_turned_twice_is_as_it_was():
-    assert checked(lambda graph, at: turn(graph, turn(graph, at))) == []
+def test_transposed_twice_is_as_it_was():
+    assert checked(lambda graph, at: transposed(graph, transposed(graph, at))) == []

@@ -1,10 +1,10 @@
 """A network that keeps its numbers as its products of matrices want them.
 
 Such a product has places in lines and channels in columns, a convolution the other way round, so
-around each product all numbers are turned (TURN), and turned back. What is done to each number
-alone does not mind, nor does what takes channels apart or puts them together. Here they are done to
-what is there turned already, and nothing is turned before somebody wants it otherwise. The same
-numbers come out.
+all numbers are transposed in front of each product, and behind it again. What is done to each
+number alone does not mind, nor does what takes channels apart or puts them together. Here they are
+done to what is there transposed already, and nothing is transposed before somebody wants it
+otherwise. The same numbers come out.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from math import prod
 
 import numpy as np
 
-from myna.engines.onnx_drawing import TURN
+from myna.engines.onnx_drawing import TRANSPOSITION
 from myna.engines.onnx_graph import Network, Node, Tensor, UnfitError
 
 _QUANTIZATION = "DynamicQuantizeLinear"
@@ -24,22 +24,22 @@ _EACH = frozenset(
 )
 """What is done to each number alone, or to those in the same place."""
 _MOVED = {1: 2, 2: 1, -1: -2, -2: -1}
-"""Axes, and where they are once turned."""
+"""Axes, and where they are once transposed."""
 
 _Side = tuple[str, bool]
-"""A tensor by the name that it was first given, and whether that is turned."""
+"""A tensor by the name that it was first given, and whether that is transposed."""
 
 
-def without_turns(network: Network) -> Network:
-    """The network with as few turns as it needs."""
-    turner = _Turner(network)
+def with_few_transposes(network: Network) -> Network:
+    """The network with as few of them as it needs."""
+    transposer = _Transposer(network)
     for node in network.nodes:
-        turner.take(node)
-    turner.finish(network.outputs)
-    return network.redrawn(turner.nodes, turner.tensors)
+        transposer.take(node)
+    transposer.finish(network.outputs)
+    return network.redrawn(transposer.nodes, transposer.tensors)
 
 
-class _Turner:
+class _Transposer:
     """Takes a network's operators one after the other."""
 
     def __init__(self, network: Network) -> None:
@@ -54,10 +54,10 @@ class _Turner:
 
     def take(self, node: Node) -> None:
         """The next operator."""
-        if node.operator == "Transpose" and tuple(node.attributes.get("perm", ())) == TURN:
-            self._sides[node.outputs[0]] = _turned(self._side(node.inputs[0]))
+        if node.operator == "Transpose" and tuple(node.attributes.get("perm", ())) == TRANSPOSITION:
+            self._sides[node.outputs[0]] = _transposed(self._side(node.inputs[0]))
             return
-        if (drawn := self._on_turned(node)) is not None:
+        if (drawn := self._on_transposed(node)) is not None:
             self.nodes.append(drawn)
         else:
             inputs = tuple(self._wanted(name) for name in node.inputs)
@@ -75,32 +75,32 @@ class _Turner:
         return self._sides.get(name, (name, False))
 
     def _wanted(self, name: str) -> str:
-        """What a tensor is called now; it is turned if it has to be."""
+        """What a tensor is called now; it is transposed if it has to be."""
         side = self._side(name)
         if side not in self._made:
-            made = f"{side[0]}/{'turned' if side[1] else 'straight'}"
+            made = f"{side[0]}/{'transposed' if side[1] else 'straight'}"
             self.nodes.append(
-                Node.new("Transpose", (self._made[_turned(side)],), (made,), perm=TURN)
+                Node.new("Transpose", (self._made[_transposed(side)],), (made,), perm=TRANSPOSITION)
             )
             self._made[side] = made
         return self._made[side]
 
-    def _on_turned(self, node: Node) -> Node | None:
-        """The operator done to what is turned; None where that is not there, or it cannot be."""
+    def _on_transposed(self, node: Node) -> Node | None:
+        """The operator done to what is transposed; None where that is not there, or cannot be."""
         sound = self._sound(node)
         sides = [self._side(name) for name in sound]
-        others = [self._made.get(_turned(side)) for side in sides]
+        others = [self._made.get(_transposed(side)) for side in sides]
         if all(side in self._made for side in sides) or None in others:
             return None
         instead = dict(zip(sound, (other for other in others if other), strict=True))
         inputs = tuple(instead.get(name, name) for name in node.inputs)
-        outputs = tuple(f"{name}/turned" for name in node.outputs)
+        outputs = tuple(f"{name}/transposed" for name in node.outputs)
         if node.operator in _EACH:
             return replace(node, inputs=inputs, outputs=(outputs[0], *node.outputs[1:]))
         return self._by_channels(node, inputs, outputs)
 
     def _sound(self, node: Node) -> Sequence[str]:
-        """What has to be turned for an operator to work on it so; nothing where it never can."""
+        """What has to be transposed for an operator to work on it so; none where it never can."""
         if node.operator in _EACH:
             return [name for name in node.inputs if not self._is_number(name)]
         if node.operator in ("Split", "Slice"):
@@ -133,6 +133,6 @@ class _Turner:
             return ()
 
 
-def _turned(side: _Side) -> _Side:
-    name, turned = side
-    return name, not turned
+def _transposed(side: _Side) -> _Side:
+    name, transposed = side
+    return name, not transposed
