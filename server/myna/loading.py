@@ -240,7 +240,11 @@ def _timed(model: PlannedModel, build: Callable[[], _Engine]) -> _Engine:
     with loading():
         engine = build()
     loaded_s = time.perf_counter()
-    engine.warm_up()
+    try:
+        engine.warm_up()
+    except BaseException:
+        engine.close()
+        raise
     warm_s = time.perf_counter()
     _log.info(
         "loaded %s in %.1f s, warm after %.1f s more",

@@ -409,6 +409,19 @@ def test_warming_up_makes_no_fuss(tiny):
     tiny.warm_up()
 
 
+def test_warming_up_decodes_in_each_way_what_it_has_encoded_once(monkeypatch):
+    engine = WhisperTranscriber(TINY, "warm", device="cpu", cores=2)
+    done: list[str] = []
+    for name in ("_encode", "_generate"):
+        method = getattr(engine, name)
+        monkeypatch.setattr(
+            engine, name, lambda *args, name=name, method=method: done.append(name) or method(*args)
+        )
+    engine.warm_up()
+    engine.close()
+    assert done == ["_encode", *["_generate"] * 4]
+
+
 def test_a_closed_engine_refuses_every_job(spoken):
     for folder in (TINY, BASE):
         engine = WhisperTranscriber(folder, "closed", device="cpu")

@@ -1,7 +1,7 @@
 """Convolutions over time written otherwise, for less work on a CPU.
 
-`in_rows` makes the same as before to the last bit, `in_phases` up to rounding, `in_eight_bits`
-nearly.
+`in_rows` makes the same as before to the last bit, `in_phases` and `in_products` up to rounding,
+`in_eight_bits` nearly.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from myna.engines.onnx_drawing import TRANSPOSITION, Drawing
-from myna.engines.onnx_graph import Network, Node, Tensor
+from myna.engines.onnx_graph import Network, Node, Tensor, UnfitError
 
 PHASES = 16
 """Neighbours made at a time where a convolution has one channel: onnxruntime makes channels in
@@ -95,8 +95,10 @@ class _Draft(Drawing):
 
     def bias(self, times: int) -> tuple[str, ...]:
         """Its bias, if there is one, so many times over."""
-        if len(self._inputs) < 3:
+        if len(self._inputs) < 3 or not self._inputs[2]:
             return ()
+        if self._inputs[2] not in self._network:
+            raise UnfitError(f"the bias of {self.name} is no constant")
         return (self.constant(np.tile(self._network[self._inputs[2]].numbers, times)),)
 
     def in_line(self, places: str, outer: int) -> None:
@@ -189,8 +191,11 @@ def _eight_bit(node: Node, draft: _Draft) -> bool:
 
 
 def _by_place(node: Node, draft: _Draft) -> bool:
+    """Places in lines, times a matrix."""
     weights = draft.weights()
     if weights is None or weights.ndim != 3 or weights.shape[-1] != 1 or not _dense(node):
+        return False
+    if any(node.attributes.get("pads", ())):
         return False
     rows = draft.add("Transpose", node.inputs[0], perm=TRANSPOSITION)
     made = draft.add("MatMul", rows, draft.constant(np.ascontiguousarray(weights[..., 0].T)))

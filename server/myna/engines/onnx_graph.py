@@ -204,10 +204,12 @@ class Network:
         return self if known in self.about else replace(self, about=self.about + known)
 
     def keeps(self, nodes: Sequence[Node], outputs: Sequence[str]) -> bool:
-        """Whether its other nodes are given nothing that these make but `outputs`."""
+        """Whether nothing that these make but `outputs` is given to its other nodes, or is its
+        output."""
         made = {name for node in nodes for name in node.outputs}
         others = (node for node in self.nodes if made.isdisjoint(node.outputs))
-        return made.difference(outputs).isdisjoint(name for node in others for name in node.inputs)
+        wanted = {*self.outputs, *(name for node in others for name in node.inputs)}
+        return made.difference(outputs).isdisjoint(wanted)
 
     def crossing(self, nodes: Collection[Node]) -> list[str]:
         """What goes into `nodes` that none of them makes and no tensor is."""

@@ -69,7 +69,9 @@ class _Transposer:
         """Make what the network is asked for, by its name."""
         for name in outputs:
             if (made := self._wanted(name)) != name:
-                self.nodes.append(Node.new("Identity", (made,), (name,)))
+                # Not called as what it makes: another node may be.
+                identity = Node.new("Identity", (made,), (f"{name}/identity",))
+                self.nodes.append(replace(identity, outputs=(name,)))
 
     def _side(self, name: str) -> _Side:
         return self._sides.get(name, (name, False))
@@ -108,15 +110,18 @@ class _Transposer:
         return node.inputs if node.operator == "Concat" else ()
 
     def _is_number(self, name: str) -> bool:
-        return name in self._constants and prod(self._constants[name].shape) == 1
+        """Whether it is one number, of no more axes than there are."""
+        shape = self._constants[name].shape if name in self._constants else None
+        return shape is not None and prod(shape) == 1 and len(shape) <= len(TRANSPOSITION)
 
     def _by_channels(
         self, node: Node, inputs: Sequence[str], outputs: Sequence[str]
     ) -> Node | None:
-        """What takes channels apart, or puts them together."""
+        """What takes channels apart, or puts them together. A Split is to say its sizes."""
         if node.operator != "Slice":
             axis = _MOVED.get(node.integer("axis", 0))
-            return None if axis is None else Node.new(node.operator, inputs, outputs, axis=axis)
+            said = node.operator == "Concat" or len(node.inputs) == 2
+            return Node.new(node.operator, inputs, outputs, axis=axis) if axis and said else None
         moved = [_MOVED.get(axis) for axis in self._axes(node)]
         if not moved or None in moved:
             return None

@@ -264,9 +264,10 @@ def test_convolutions_of_each_place_by_itself_are_products(bias: bool) -> None:
     [
         one("Conv", weights(5, 6, 3), **over(3, pads=(1, 1))),
         one("Conv", weights(5, 6, 1), **over(1, stride=2, pads=(0, 0))),
+        one("Conv", weights(5, 6, 1), **over(1, pads=(1, 1))),
         one("Conv", weights(6, 1, 1), group=6, **over(1, pads=(0, 0))),
     ],
-    ids=["longer", "with strides", "in groups"],
+    ids=["longer", "with strides", "beyond the ends", "in groups"],
 )
 def test_other_convolutions_are_no_products(whole: Network) -> None:
     assert operators(in_products(whole)) == operators(whole)

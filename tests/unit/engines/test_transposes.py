@@ -8,9 +8,10 @@ import numpy as np
 import onnxruntime
 import pytest
 
+from myna import protobuf
 from myna.conversion.graph import Graph
 from myna.engines.onnx_drawing import TRANSPOSITION
-from myna.engines.onnx_graph import Network
+from myna.engines.onnx_graph import Network, Node
 from myna.engines.transposes import with_few_transposes
 
 RANDOM = np.random.default_rng(9)
@@ -87,6 +88,20 @@ def test_channels_are_taken_apart_and_put_together_transposed(axis):
     assert checked(write).count("Transpose") == 2
 
 
+def test_a_split_that_says_no_sizes_is_done_as_it_was():
+    def write(graph: Graph, at: str) -> str:
+        whole = graph.node("Split", product(graph, at), axis=1, num_outputs=1)
+        return product(graph, whole)
+
+    network_18 = replace(network(write), about=opset(18))
+    assert operators(with_few_transposes(network_18)).count("Transpose") == 4
+    assert np.allclose(run(with_few_transposes(network_18)), run(network_18), atol=1e-5)
+
+
+def opset(version: int) -> bytes:
+    return protobuf.integer(1, 8) + protobuf.data(8, protobuf.integer(2, version))
+
+
 def test_what_is_backwards_is_backwards_transposed():
     def write(graph: Graph, at: str) -> str:
         at = product(graph, at)
@@ -145,6 +160,15 @@ def with_all_outputs(network: Network, index: int) -> Network:
     node = network.nodes[index]
     node = replace(node, outputs=(*node.outputs, "scale", "zero"))
     return replace(network, nodes=(*network.nodes[:index], node, *network.nodes[index + 1 :]))
+
+
+def test_an_output_may_be_called_as_what_makes_it():
+    """Nodes that are drawn are, and onnxruntime takes no two of one name."""
+    whole = network(lambda graph, at: graph.node("Tanh", product(graph, at)))
+    tanh = replace(Node.new("Tanh", whole.nodes[-2].inputs, ("made",)), outputs=("made",))
+    whole = replace(whole, nodes=(*whole.nodes[:-2], tanh))
+    short = with_few_transposes(whole)
+    assert np.allclose(run(short), run(whole), atol=1e-6)
 
 
 def test_a_network_that_only_transposes_still_does():

@@ -1,10 +1,10 @@
-"""The attention of a VITS network's text encoder, drawn with a sixth of the operators.
+"""The attention of a VITS network's text encoder, drawn with a fifth of the operators.
 
 Each position looks at all others, and at those within a few places by where they are as well (Shaw
 et al., 2018): to what a query finds in each key, it adds what it finds in an embedding of their
 distance, and values have an embedding of theirs. As exported, a hundred operators of each layer pad
-and fold pictures to move what belongs to distances to where positions are. Here a table of places,
-made once for all layers, says where each is to be had. It is the same up to rounding.
+and reshape matrices to move what belongs to distances to where positions are. Here a table of
+places, made once for all layers, says where each is to be had. It is the same up to rounding.
 """
 
 from __future__ import annotations
@@ -92,6 +92,7 @@ def _layer(network: Network, name: str, output: str) -> Attention:
     source, mask = convolutions[0].inputs[0], makers[f"{name}/Where"].inputs[0]
     part = network.part({source: 3, mask: 4}, [output])
     known = _counts(part.nodes) and {*part.inputs} == {source, mask}
+    known = known and all(_is_by_place(one) for one in convolutions)
     if not (known and network.keeps(part.nodes, part.outputs)):
         raise UnfitError(f"{name} is built otherwise")
     weights, bias = (
@@ -126,6 +127,12 @@ def _counts(nodes: Sequence[Node]) -> bool:
     counted = Counter(node.operator for node in nodes)
     axes = {len(node.inputs) for node in nodes if node.operator == "Unsqueeze"}
     return axes == {2} and all(counted[name] == number for name, number in _COUNTED.items())
+
+
+def _is_by_place(convolution: Node) -> bool:
+    """Whether it makes one place of each; that it hears no others is seen by its weights."""
+    strides = {*convolution.attributes.get("strides", (1,))}
+    return strides == {1} and not any(convolution.attributes.get("pads", ()))
 
 
 def _scale(network: Network, nodes: Sequence[Node]) -> float:

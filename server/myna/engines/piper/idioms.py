@@ -2,7 +2,8 @@
 
 Each that is known is replaced by what makes the same up to rounding; all others stay.
 
-- Masks and zeros: of one text there is nothing to hide.
+- Masks and zeros: of one text there is nothing to hide. In a VITS network neither has more numbers
+  than what it is multiplied with or added to.
 - Silence around what a convolution hears: it can see to that by itself.
 - Normalization over channels, and GELU.
 """
@@ -48,7 +49,8 @@ def _shortened(network: Network) -> Network:
             tensors |= drawing.tensors
         else:
             nodes.append(node)
-    return network.redrawn(nodes, tensors).importing(MICROSOFT)
+    short = network.redrawn(nodes, tensors)
+    return short.importing(MICROSOFT) if any(node.operator == "Gelu" for node in nodes) else short
 
 
 class _Reader:
@@ -93,7 +95,8 @@ class _Reader:
         if not same or self._number(squares.inputs[1]) != 2:
             return False
         given = (values, scaled.inputs[1], node.inputs[1])
-        if any(len(self._tensor(name).shape) != 1 for name in given[1:]):
+        shapes = {self._tensor(name).shape for name in given[1:]}
+        if len(shapes) != 1 or any(len(shape) != 1 or shape == (1,) for shape in shapes):
             return False
         epsilon = self._number(variance.inputs[1])
         drawing.add("LayerNormalization", *given, output=drawing.name, axis=-1, epsilon=epsilon)
@@ -164,7 +167,7 @@ class _Reader:
     def _mean(self, name: str) -> str:
         """What is averaged over the last axis."""
         mean = self._maker(name, "ReduceMean")
-        if tuple(mean.attributes.get("axes", ())) != (-1,):
+        if tuple(mean.attributes.get("axes", ())) != (-1,) or not mean.integer("keepdims", 1):
             raise _OtherwiseError
         return mean.inputs[0]
 

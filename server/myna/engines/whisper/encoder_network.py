@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from myna import protobuf
-from myna.engines.onnx_drawing import MICROSOFT, Drawing
+from myna.engines.onnx_drawing import MICROSOFT, TRANSPOSITION, Drawing
 from myna.engines.onnx_graph import Network, Node, Tensor
 from myna.engines.whisper.weights import Weights
 from myna.onnx_messages import float_value
@@ -91,7 +91,7 @@ class _EncoderDrawing(Drawing):
                 "Conv", features, *given, kernel_shape=(3,), pads=(1, 1), strides=(stride,)
             )
             features = self.add("Gelu", features, domain=MICROSOFT)
-        rows = self.add("Transpose", features, perm=(0, 2, 1))
+        rows = self.add("Transpose", features, perm=TRANSPOSITION)
         length = self.add("Shape", rows, start=1, end=2)
         places = self.add(
             "Slice",

@@ -184,7 +184,10 @@ class WhisperTranscriber:
         return results
 
     def warm_up(self) -> None:
-        """Encode a second of faint noise, and decode it in each of the ways there are."""
+        """Encode a second of faint noise, and decode it in each of the ways there are.
+
+        Raises RuntimeError where CTranslate2 cannot.
+        """
         noise = np.random.default_rng(0).standard_normal(SAMPLE_RATE_HZ).astype(np.float32) * 1e-3
         jobs = [WindowJob(Window(noise, 0.0), DecodingOptions())]
         works = [self._work(job) for job in jobs]
