@@ -1,12 +1,11 @@
 """Transposes, and back: small networks made here, run by onnxruntime as they were and as they
 are then."""
 
-from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
-import onnxruntime
 import pytest
+from tests.unit.engines.networks import Write, network, operators, run
 
 from myna import protobuf
 from myna.conversion.graph import Graph
@@ -17,24 +16,6 @@ from myna.engines.transposes import with_few_transposes
 RANDOM = np.random.default_rng(9)
 SOUND = RANDOM.normal(size=(1, 6, 11)).astype(np.float32)
 SCALAR = np.array(0.3, np.float32)
-
-Write = Callable[[Graph, str], str]
-
-
-def network(write: Write) -> Network:
-    graph = Graph("transposes")
-    made = write(graph, graph.input("sound", (1, 6, "length")))
-    graph.output(made, "made", (1, "one", "other"))
-    return Network.read(graph.serialised())
-
-
-def run(network: Network) -> np.ndarray:
-    session = onnxruntime.InferenceSession(network.written(), providers=["CPUExecutionProvider"])
-    return np.asarray(session.run(None, {"sound": SOUND})[0])
-
-
-def operators(network: Network) -> list[str]:
-    return [node.operator for node in network.nodes if node.operator != "Identity"]
 
 
 def transposed(graph: Graph, at: str) -> str:
@@ -52,7 +33,7 @@ def checked(write: Write) -> list[str]:
     whole = network(write)
     short = with_few_transposes(whole)
     assert short.outputs == ("made",)
-    assert np.allclose(run(short), run(whole), atol=1e-5)
+    assert np.allclose(run(short, SOUND), run(whole, SOUND), atol=1e-5)
     return operators(short)
 
 
@@ -95,7 +76,9 @@ def test_a_split_that_says_no_sizes_is_done_as_it_was():
 
     network_18 = replace(network(write), about=opset(18))
     assert operators(with_few_transposes(network_18)).count("Transpose") == 4
-    assert np.allclose(run(with_few_transposes(network_18)), run(network_18), atol=1e-5)
+    assert np.allclose(
+        run(with_few_transposes(network_18), SOUND), run(network_18, SOUND), atol=1e-5
+    )
 
 
 def opset(version: int) -> bytes:
@@ -152,7 +135,7 @@ def test_quantized_numbers_are_transposed_and_their_scale_is_one_for_all():
     (index,) = (n for n, node in enumerate(whole.nodes) if "Quantize" in node.operator)
     short = with_few_transposes(with_all_outputs(whole, index))
     assert operators(short) == ["Transpose", "MatMul", "DynamicQuantizeLinear", "Cast"]
-    assert np.array_equal(run(short), run(with_all_outputs(whole, index)))
+    assert np.array_equal(run(short, SOUND), run(with_all_outputs(whole, index), SOUND))
 
 
 def with_all_outputs(network: Network, index: int) -> Network:
@@ -168,7 +151,7 @@ def test_an_output_may_be_called_as_what_makes_it():
     tanh = replace(Node.new("Tanh", whole.nodes[-2].inputs, ("made",)), outputs=("made",))
     whole = replace(whole, nodes=(*whole.nodes[:-2], tanh))
     short = with_few_transposes(whole)
-    assert np.allclose(run(short), run(whole), atol=1e-6)
+    assert np.allclose(run(short, SOUND), run(whole, SOUND), atol=1e-6)
 
 
 def test_a_network_that_only_transposes_still_does():

@@ -1,12 +1,12 @@
 """What Piper's export says with several operators: small networks made here, run by onnxruntime as
 they were and as they are then."""
 
-from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
 import onnxruntime
 import pytest
+from tests.unit.engines.networks import network, operators, run
 
 from myna import protobuf
 from myna.conversion.graph import Graph
@@ -23,29 +23,13 @@ def numbers(*shape: int) -> np.ndarray:
     return RANDOM.normal(size=shape).astype(np.float32)
 
 
-def network(write: Callable[[Graph, str], str]) -> Network:
-    graph = Graph("idiom")
-    made = write(graph, graph.input("sound", (1, 6, "length")))
-    graph.output(made, "made", (1, "channels", "longer"))
-    return Network.read(graph.serialised())
-
-
-def run(network: Network) -> np.ndarray:
-    session = onnxruntime.InferenceSession(network.written(), providers=["CPUExecutionProvider"])
-    return np.asarray(session.run(None, {"sound": SOUND})[0])
-
-
-def operators(network: Network) -> list[str]:
-    return [node.operator for node in network.nodes if node.operator != "Identity"]
-
-
 def stays(network: Network) -> bool:
     return operators(with_idioms(network)) == operators(network)
 
 
 def same(network: Network) -> bool:
     """Whether as much is made, which is not all alike."""
-    before, after = run(network), run(with_idioms(network))
+    before, after = run(network, SOUND), run(with_idioms(network), SOUND)
     return bool(before.std() > 0.1) and np.allclose(before, after, atol=1e-5)
 
 
@@ -197,7 +181,7 @@ def test_what_is_like_zeros_and_is_none_is_added():
     ]
     whole = replace(whole, nodes=tuple(nodes))
     assert stays(whole)
-    assert np.allclose(run(whole), np.maximum(SOUND + 2, 0))
+    assert np.allclose(run(whole, SOUND), np.maximum(SOUND + 2, 0))
 
 
 def test_an_output_is_called_as_it_was():
