@@ -12,7 +12,7 @@ from math import prod
 import numpy as np
 from numpy.typing import NDArray
 
-from myna.engines.onnx_drawing import TRANSPOSITION, Drawing
+from myna.engines.onnx_drawing import TRANSPOSITION, Drawing, with_drawings
 from myna.engines.onnx_graph import Network, Node, Tensor, UnfitError
 
 PHASES = 16
@@ -108,16 +108,13 @@ class _Draft(Drawing):
 
 def _redrawn(network: Network, change: Callable[[Node, _Draft], bool]) -> Network:
     """The network with what `change` drew where it says that it did."""
-    nodes, tensors = list[Node](), dict[str, Tensor]()
-    for node in network.nodes:
+
+    def draw(node: Node) -> Drawing | None:
         draft = _Draft(node, network.tensors)
         fits = node.operator in _OPERATORS and node.groups == 1
-        if fits and change(node, draft):
-            nodes += draft.nodes
-            tensors |= draft.tensors
-        else:
-            nodes.append(node)
-    return network.redrawn(nodes, tensors)
+        return draft if fits and change(node, draft) else None
+
+    return with_drawings(network, draw)
 
 
 def _upsampled(node: Node, draft: _Draft) -> bool:
@@ -193,9 +190,7 @@ def _eight_bit(node: Node, draft: _Draft) -> bool:
 def _by_place(node: Node, draft: _Draft) -> bool:
     """Places in lines, times a matrix."""
     weights = draft.weights()
-    if weights is None or weights.ndim != 3 or weights.shape[-1] != 1 or not _dense(node):
-        return False
-    if any(node.attributes.get("pads", ())):
+    if weights is None or weights.ndim != 3 or weights.shape[-1] != 1 or not is_full(node):
         return False
     rows = draft.add("Transpose", node.inputs[0], perm=TRANSPOSITION)
     made = draft.add("MatMul", rows, draft.constant(np.ascontiguousarray(weights[..., 0].T)))
@@ -249,3 +244,8 @@ def _dense(node: Node) -> bool:
     """Whether a convolution hears at every place, and says how far beyond the ends."""
     strides = tuple(node.attributes.get("strides", (1,)))
     return strides == (1,) and node.word("auto_pad", "NOTSET") == "NOTSET"
+
+
+def is_full(convolution: Node) -> bool:
+    """Whether it hears at every place, and at none beyond the ends."""
+    return _dense(convolution) and not any(convolution.attributes.get("pads", ()))

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from myna.engines.onnx_graph import Node, Tensor
+from myna.engines.onnx_graph import Network, Node, Tensor
 from myna.onnx_messages import Attribute
 
 MICROSOFT = "com.microsoft"
@@ -61,3 +61,20 @@ class Drawing:
         inputs = (values, self.integers(*sizes))
         self.nodes.append(Node.new("Split", inputs, names, axis=axis))
         return names
+
+
+def with_drawings(network: Network, draw: Callable[[Node], Drawing | None]) -> Network:
+    """The network with what `draw` makes in the place of operators, and without those that nobody
+    wants then; where it makes nothing, the same."""
+    nodes, tensors, drawn = list[Node](), dict[str, Tensor](), False
+    for node in network.nodes:
+        drawing = draw(node)
+        if drawing is None:
+            nodes.append(node)
+            continue
+        nodes += drawing.nodes
+        tensors |= drawing.tensors
+        drawn = True
+    if not drawn:
+        return network
+    return network.redrawn(nodes, tensors).pruned()

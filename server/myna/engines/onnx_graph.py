@@ -123,6 +123,14 @@ class Tensor:
         return np.frombuffer(raw, "<f4").reshape(self.shape)
 
     @property
+    def number(self) -> float:
+        """The one that is in it. Raises UnfitError where there are others, or it is no float32."""
+        numbers = self.numbers
+        if numbers.size != 1:
+            raise UnfitError(f"there are {numbers.size} numbers where one should be")
+        return float(numbers.item())
+
+    @property
     def eight_bits(self) -> NDArray[np.uint8 | np.int8]:
         """What is in it. Raises UnfitError where those are not numbers of 8 bits."""
         found = dict(protobuf.fields(self.rest))
@@ -196,6 +204,10 @@ class Network:
         tensors = {**self.tensors, **drawn}
         kept = {name: tensor for name, tensor in tensors.items() if name in used}
         return replace(self, nodes=tuple(nodes), tensors=kept)
+
+    def pruned(self) -> Network:
+        """Without what none of its outputs needs, but with all of its inputs."""
+        return replace(self.part({}, self.outputs), inputs=self.inputs)
 
     def importing(self, domain: str) -> Network:
         """With leave to have operators of a domain, in their first version. ModelProto's field 8,

@@ -11,15 +11,15 @@ from __future__ import annotations
 
 import math
 import re
-from collections import Counter
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from myna.engines.onnx_drawing import TRANSPOSITION, Drawing
+from myna.engines.convolutions import is_full
+from myna.engines.onnx_drawing import TRANSPOSITION, Drawing, with_drawings
 from myna.engines.onnx_graph import Network, Node, UnfitError
+from myna.engines.piper.exports import is_known
 from myna.onnx_messages import FLOAT
 
 _LAST = re.compile(r"(/enc_p/encoder/attn_layers\.\d+)/conv_o/Conv$")
@@ -34,8 +34,6 @@ _PLACES = "/enc_p/encoder/places"
 class Attention:
     """One layer's."""
 
-    made: frozenset[str]
-    """What its operators make, as exported."""
     source: str
     """What goes in, shape (1, channels, n)."""
     output: str
@@ -59,19 +57,10 @@ def with_short_attention(network: Network) -> Network:
     if not found or len({(one.heads, one.keys.shape) for one in found}) > 1:
         return network
     layers = {one.output: drawn(one) for one in found}
-    places = places_of(found[0])
-    nodes, tensors = list[Node](), dict(places.tensors)
-    replaced = frozenset[str]().union(*(one.made for one in found))
-    for node in network.nodes:
-        made = node.outputs[0]
-        if made == found[0].output:
-            nodes += places.nodes
-        if made in layers:
-            nodes += layers[made].nodes
-            tensors |= layers[made].tensors
-        elif made not in replaced:
-            nodes.append(node)
-    return network.redrawn(nodes, tensors)
+    places, first = places_of(found[0]), layers[found[0].output]
+    first.nodes[:0] = places.nodes
+    first.tensors |= places.tensors
+    return with_drawings(network, lambda node: layers.get(node.outputs[0]))
 
 
 def _attention(network: Network, last: Node) -> Attention | None:
@@ -91,15 +80,15 @@ def _layer(network: Network, name: str, output: str) -> Attention:
     convolutions = [makers[f"{name}/conv_{one}/Conv"] for one in "qkv"]
     source, mask = convolutions[0].inputs[0], makers[f"{name}/Where"].inputs[0]
     part = network.part({source: 3, mask: 4}, [output])
-    known = _counts(part.nodes) and {*part.inputs} == {source, mask}
-    known = known and all(_is_by_place(one) for one in convolutions)
-    if not (known and network.keeps(part.nodes, part.outputs)):
+    known = is_known(network, part, (source, mask), _COUNTED)
+    if not (known and all(is_full(one) for one in convolutions)):
         raise UnfitError(f"{name} is built otherwise")
     weights, bias = (
         [network.tensors[one.inputs[place]].numbers for one in convolutions] for place in (1, 2)
     )
     keys, values = (_embeddings(part, one) for one in _EMBEDDINGS)
-    scale, (channels, *_) = _scale(network, part.nodes), weights[0].shape
+    (divided,) = (node for node in part.nodes if node.operator == "Div")
+    scale, (channels, *_) = network.tensors[divided.inputs[1]].number, weights[0].shape
     size = keys.shape[1]
     fits = (
         {one.shape for one in weights} == {(channels, channels, 1)}
@@ -111,7 +100,6 @@ def _layer(network: Network, name: str, output: str) -> Attention:
         raise UnfitError(f"{name} is of other sizes")
     weights[0], bias[0] = weights[0] / scale, bias[0] / scale
     return Attention(
-        frozenset(made for node in part.nodes for made in node.outputs),
         source,
         output,
         np.concatenate(weights).astype(np.float32)[..., 0],
@@ -119,29 +107,6 @@ def _layer(network: Network, name: str, output: str) -> Attention:
         keys,
         values,
     )
-
-
-def _counts(nodes: Sequence[Node]) -> bool:
-    """Whether there are as many as attention has, in a version of ONNX that is drawn here: from 13
-    on, axes are an input."""
-    counted = Counter(node.operator for node in nodes)
-    axes = {len(node.inputs) for node in nodes if node.operator == "Unsqueeze"}
-    return axes == {2} and all(counted[name] == number for name, number in _COUNTED.items())
-
-
-def _is_by_place(convolution: Node) -> bool:
-    """Whether it makes one place of each; that it hears no others is seen by its weights."""
-    strides = {*convolution.attributes.get("strides", (1,))}
-    return strides == {1} and not any(convolution.attributes.get("pads", ()))
-
-
-def _scale(network: Network, nodes: Sequence[Node]) -> float:
-    """What queries are divided by. Raises UnfitError or LookupError where it is not one number."""
-    divided = next(node for node in nodes if node.operator == "Div")
-    numbers = network.tensors[divided.inputs[1]].numbers
-    if numbers.size != 1:
-        raise UnfitError(f"{divided.name} is given {numbers.size} numbers")
-    return float(numbers.item())
 
 
 def _embeddings(part: Network, name: str) -> NDArray[np.float32]:

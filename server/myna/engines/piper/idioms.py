@@ -13,7 +13,7 @@ from __future__ import annotations
 import math
 from dataclasses import replace
 
-from myna.engines.onnx_drawing import MICROSOFT, Drawing
+from myna.engines.onnx_drawing import MICROSOFT, Drawing, with_drawings
 from myna.engines.onnx_graph import Network, Node, Tensor, UnfitError
 
 _ROOT_OF_TWO = math.sqrt(2)
@@ -21,8 +21,10 @@ _ROOT_OF_TWO = math.sqrt(2)
 
 def with_idioms(network: Network) -> Network:
     """The network, for one text at a time. It can still be given what only masks were made of."""
-    short = _shortened(_unmasked(network))
-    return replace(short.part({}, short.outputs), inputs=network.inputs)
+    plain = _unmasked(network)
+    short = with_drawings(plain, _Reader(plain).drawn)
+    gelu = any(node.operator == "Gelu" for node in short.nodes)
+    return short.importing(MICROSOFT) if gelu else short
 
 
 def _unmasked(network: Network) -> Network:
@@ -36,21 +38,7 @@ def _unmasked(network: Network) -> Network:
             nodes.append(replace(node, inputs=inputs))
         else:
             instead[node.outputs[0]] = instead.get(kept, kept)
-    return network.redrawn(nodes, {})
-
-
-def _shortened(network: Network) -> Network:
-    reader = _Reader(network)
-    nodes, tensors = list[Node](), dict[str, Tensor]()
-    for node in network.nodes:
-        drawing = Drawing(node.outputs[0])
-        if reader.draws(node, drawing):
-            nodes += drawing.nodes
-            tensors |= drawing.tensors
-        else:
-            nodes.append(node)
-    short = network.redrawn(nodes, tensors)
-    return short.importing(MICROSOFT) if any(node.operator == "Gelu" for node in nodes) else short
+    return network.redrawn(nodes, {}).pruned()
 
 
 class _Reader:
@@ -70,16 +58,18 @@ class _Reader:
             return None
         return second if none else first
 
-    def draws(self, node: Node, drawing: Drawing) -> bool:
-        """Draw the idiom that an operator ends; False where it ends none."""
+    def drawn(self, node: Node) -> Drawing | None:
+        """The idiom that an operator ends; None where it ends none."""
+        drawing = Drawing(node.outputs[0])
         try:
-            return (
+            known = (
                 self._normalization(node, drawing)
                 or self._gelu(node, drawing)
                 or self._padded(node, drawing)
             )
         except UnfitError:
-            return False
+            return None
+        return drawing if known else None
 
     def _normalization(self, node: Node, drawing: Drawing) -> bool:
         """Over the last axis, times gamma, plus beta."""
@@ -187,10 +177,7 @@ class _Reader:
         return self._tensors[name]
 
     def _number(self, name: str) -> float:
-        tensor = self._tensor(name)
-        if math.prod(tensor.shape) != 1:
-            raise _OtherwiseError
-        return float(tensor.numbers.item())
+        return self._tensor(name).number
 
 
 class _OtherwiseError(UnfitError):

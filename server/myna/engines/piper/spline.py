@@ -11,14 +11,13 @@ from __future__ import annotations
 
 import math
 import re
-from collections import Counter
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from myna.engines.onnx_drawing import Drawing
+from myna.engines.onnx_drawing import Drawing, with_drawings
 from myna.engines.onnx_graph import Network, Node, Tensor, UnfitError
+from myna.engines.piper.exports import is_known
 from myna.onnx_messages import FLOAT
 
 _SPLINE = re.compile(r"(/dp/flows\.\d+)/ScatterND_9$")
@@ -37,8 +36,6 @@ _CONSTANTS = {"Add_6": _LEAST, "Add_11": _LEAST, "Add_10": _LEAST, "Add_15": _BE
 class Spline:
     """One as it is exported."""
 
-    nodes: frozenset[str]
-    """Names of its operators."""
     shape: str
     """What says where its bins are, shape (1, 3 n_bins - 1, n): widths, heights, and slopes between
     bins."""
@@ -54,20 +51,12 @@ class Spline:
 
 def with_short_splines(network: Network) -> Network:
     """The network; what is not known as a spline stays as it is."""
-    nodes, tensors = list(network.nodes), dict[str, Tensor]()
-    for last in network.nodes:
+
+    def draw(last: Node) -> Drawing | None:
         found = _spline(network, last)
-        if found is None:
-            continue
-        drawing = drawn(found)
-        place = nodes.index(last)
-        before, behind = (
-            [node for node in part if node.name not in found.nodes]
-            for part in (nodes[:place], nodes[place:])
-        )
-        nodes = [*before, *drawing.nodes, *behind]
-        tensors |= drawing.tensors
-    return network.redrawn(nodes, tensors)
+        return None if found is None else drawn(found)
+
+    return with_drawings(network, draw)
 
 
 def _spline(network: Network, last: Node) -> Spline | None:
@@ -81,26 +70,18 @@ def _spline(network: Network, last: Node) -> Spline | None:
     try:
         part = network.part(inputs, [output])
         known = all(
-            math.isclose(_number(network, f"{flow}/{name}"), number, rel_tol=1e-6)
+            math.isclose(_constant(network, f"{flow}/{name}").number, number, rel_tol=1e-6)
             for name, number in _CONSTANTS.items()
         )
-        scale, bound = (_number(network, f"{flow}/{name}") for name in ("Div", "LessOrEqual"))
+        scale, bound = (
+            _constant(network, f"{flow}/{name}").number for name in ("Div", "LessOrEqual")
+        )
         rows = _constant(network, f"{flow}/proj/Conv").shape[0]
     except UnfitError:
         return None
-    apart = {*part.inputs} == {*inputs} and network.keeps(part.nodes, part.outputs)
-    if not (known and apart and _counts(part.nodes)):
+    if not (known and is_known(network, part, inputs, _COUNTED)):
         return None
-    names = frozenset(node.name for node in part.nodes)
-    return Spline(names, shape, values, output, (rows + 1) // 3, scale, bound)
-
-
-def _counts(nodes: Sequence[Node]) -> bool:
-    """Whether there are as many as a spline has, in a version of ONNX that is drawn here: from 13
-    on, axes are an input."""
-    counted = Counter(node.operator for node in nodes)
-    axes = {len(node.inputs) for node in nodes if node.operator == "Unsqueeze"}
-    return axes == {2} and all(counted[name] == number for name, number in _COUNTED.items())
+    return Spline(shape, values, output, (rows + 1) // 3, scale, bound)
 
 
 def _constant(network: Network, name: str) -> Tensor:
@@ -109,14 +90,6 @@ def _constant(network: Network, name: str) -> Tensor:
         if node.name == name and node.inputs[1] in network.tensors:
             return network.tensors[node.inputs[1]]
     raise UnfitError(f"{name} is not there, or has no constant")
-
-
-def _number(network: Network, name: str) -> float:
-    """The same; raises UnfitError also where that is not one number."""
-    numbers = _constant(network, name).numbers
-    if numbers.size != 1:
-        raise UnfitError(f"{name} is given {numbers.size} numbers")
-    return float(numbers.item())
 
 
 def drawn(spline: Spline) -> Drawing:

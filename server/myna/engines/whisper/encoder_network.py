@@ -81,7 +81,7 @@ class _EncoderDrawing(Drawing):
             {FEATURES: float_value(FEATURES, (1, mels, "frames"))},
             (ENCODED,),
             _about(),
-        )
+        ).importing(MICROSOFT)
 
     def _stem(self, features: str) -> str:
         """Two convolutions, of which the second keeps every other place, and where each is."""
@@ -179,8 +179,7 @@ def _steps(weight: NDArray[np.float32]) -> NDArray[np.float32]:
 
 
 def _about() -> bytes:
-    """Versions of the format and of its operators. ModelProto's fields 1 and 8, and those of
+    """Versions of the format and of ONNX's operators. ModelProto's fields 1 and 8, and those of
     OperatorSetIdProto."""
     own = protobuf.text(1, "") + protobuf.integer(2, _OPSET)
-    theirs = protobuf.text(1, MICROSOFT) + protobuf.integer(2, 1)
-    return protobuf.integer(1, _IR_VERSION) + protobuf.each(8, (own, theirs))
+    return protobuf.integer(1, _IR_VERSION) + protobuf.data(8, own)

@@ -17,7 +17,6 @@ numbers = np.random.default_rng(3)
 
 def attention() -> Attention:
     return Attention(
-        frozenset(),
         "sound",
         "made",
         *(numbers.normal(size=shape).astype(np.float32) / 2 for shape in SHAPES),

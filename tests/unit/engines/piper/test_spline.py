@@ -16,7 +16,7 @@ numbers = np.random.default_rng(0)
 
 
 def run(values: np.ndarray, shape: np.ndarray) -> np.ndarray:
-    drawing = drawn(Spline(frozenset(), "shape", "values", "made", BINS, SCALE, BOUND))
+    drawing = drawn(Spline("shape", "values", "made", BINS, SCALE, BOUND))
     network = Network(
         tuple(drawing.nodes),
         drawing.tensors,
