@@ -183,13 +183,13 @@ def slow_page(open_page, url):
 
 @pytest.fixture
 def until():
-    """Wait until an expression of the page is true. Not by the page's own polling, which its policy
-    forbids."""
+    """Wait until an expression of the page is true, or what a function answers. Not by the page's
+    own polling, which its policy forbids."""
 
-    def wait(page, expression):
+    def wait(page, condition):
         deadline = time.monotonic() + WAIT_MS / 1000
-        while not page.evaluate(expression):
-            assert time.monotonic() < deadline, expression
+        while not (condition() if callable(condition) else page.evaluate(condition)):
+            assert time.monotonic() < deadline, condition
             page.wait_for_timeout(50)
 
     return wait

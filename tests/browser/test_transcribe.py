@@ -48,7 +48,9 @@ def test_a_chosen_file_becomes_words_with_their_marks(page, speech_file, spoken)
     expect(page.locator("#result-facts")).to_contain_text("English")
 
 
-def test_text_is_shown_as_the_server_sends_it_before_the_words_are_timed(page, speech_file, spoken):
+def test_text_is_shown_as_the_server_sends_it_before_the_words_are_timed(
+    page, speech_file, spoken, until
+):
     """The second answer is held back, so that what stands there came from the stream."""
     held = []
     page.route(
@@ -64,6 +66,7 @@ def test_text_is_shown_as_the_server_sends_it_before_the_words_are_timed(page, s
     expect(page.locator("#transcript .word")).to_have_count(0)
     expect(page.locator("#downloads")).to_be_hidden()
     expect(page.locator("#transcribe-status")).to_contain_text("when each word is said")
+    until(page, lambda: held)  # the page says that it asks before the browser has asked
     held[0].continue_()
     expect(page.locator("#transcript .word")).to_have_count(len(spoken.split()))
 
