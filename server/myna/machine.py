@@ -21,7 +21,7 @@ _USUAL_MAPPINGS = 65_536
 _LOADING_THRESHOLD = 8 << 20
 """From here on what is freed while a model is loaded goes back at once. To load Whisper base and a
 Piper voice costs 210,000 page faults with it and 500,000 with glibc's usual 128 kB, and in the end
-they hold as much memory with either."""
+they hold as much memory with either, and with 2 or 4 MB."""
 
 LIBRARIES = {
     "OPENBLAS_NUM_THREADS": "1",
@@ -95,7 +95,9 @@ def loading() -> Generator[None]:
     """While a model is loaded, give large buffers back once freed; keep all for reuse afterwards.
 
     Who reads weights and packs them frees three times what stays, and kept, that would lie between
-    what stays. With Whisper base held twice, a process takes 290 MB so, and 650 otherwise.
+    what stays. With Whisper base held twice, a process takes 290 MB so, and 650 otherwise. Small
+    ones are kept: the little that they come to is what the model works in, and to hand it back
+    would take from models that are warm what they work in, too.
     """
     libc = _glibc()
     if libc is not None:
@@ -104,7 +106,6 @@ def loading() -> Generator[None]:
     try:
         yield
     finally:
-        give_back_freed_memory()
         keep_freed_memory()
 
 
