@@ -20,7 +20,7 @@ from whisper_normalizer.english import EnglishTextNormalizer
 from myna.audio.joints import PAUSES_S, joined
 from myna.engines.contract.voice import Voice
 from myna.engines.convolutions import in_eight_bits, in_phases, in_products
-from myna.engines.onnx_graph import Tensor
+from myna.engines.onnx_tensor import Tensor
 from myna.engines.piper import PiperSynthesizer
 from myna.engines.piper.attention import with_short_attention
 from myna.engines.piper.halves import Halves, halved

@@ -5,16 +5,14 @@ Field numbers are those of `onnx.proto3`, whose meaning is fixed for good.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from math import prod
-from typing import Any, cast
-
-import numpy as np
-from numpy.typing import NDArray
 
 from myna import protobuf
-from myna.onnx_messages import FLOAT, INT8, INT64, UINT8, Attribute, attribute, float_value, tensor
+from myna.engines.onnx_node import Node, read_node
+from myna.engines.onnx_tensor import Tensor, UnfitError, read_message, read_tensor, read_text
+from myna.onnx_messages import float_value
 
 _GRAPH = 7
 """ModelProto"""
@@ -26,132 +24,6 @@ _ELEMENTWISE = ("Add", "Sub", "Mul", "Div", "LeakyRelu", "Relu", "Tanh", "Sigmoi
 _SPREAD = {"kernel_shape": 1, "strides": 1, "dilations": 1, "output_padding": 0, "output_shape": 1}
 """Attributes of a convolution with a number for each axis, and what they say of an axis of size 1
 that is left alone."""
-
-
-class UnfitError(ValueError):
-    """The network has something in it that cannot be taken apart."""
-
-
-@dataclass(frozen=True, slots=True)
-class Node:
-    """An operator, and what goes in and out by name."""
-
-    name: str
-    operator: str
-    inputs: tuple[str, ...]
-    outputs: tuple[str, ...]
-    attributes: Mapping[str, Sequence[int]]
-    """Those that are lists of integers."""
-    rest: bytes
-    """All fields but inputs, outputs and those attributes, as they were."""
-
-    @classmethod
-    def new(
-        cls,
-        operator: str,
-        inputs: Sequence[str],
-        outputs: Sequence[str],
-        domain: str = "",
-        /,
-        **attributes: Attribute,
-    ) -> Node:
-        """One that is called as what it makes; of ONNX's own operators, if no `domain` is said."""
-        written = protobuf.text(3, outputs[0]) + protobuf.text(4, operator)
-        written += protobuf.text(7, domain) if domain else b""
-        written += protobuf.each(5, (attribute(key, one) for key, one in attributes.items()))
-        return replace(_node(memoryview(written)), inputs=tuple(inputs), outputs=tuple(outputs))
-
-    @property
-    def groups(self) -> int:
-        """In how many groups of channels a convolution works, each by itself."""
-        return cast("int", self._attribute("group").get(3, 1))
-
-    def integer(self, name: str, default: int) -> int:
-        """An attribute that is one integer, which may be negative."""
-        found = cast("int", self._attribute(name).get(3, default))
-        return found - (1 << 64) if found >= 1 << 63 else found
-
-    def number(self, name: str, default: float) -> float:
-        """An attribute that is one floating-point number."""
-        found = self._attribute(name).get(2)
-        return default if found is None else float(np.frombuffer(_message(found), "<f4")[0])
-
-    def word(self, name: str, default: str) -> str:
-        """An attribute that is one text."""
-        found = self._attribute(name).get(4)
-        return default if found is None else _text(found)
-
-    def tensor(self, name: str) -> Tensor | None:
-        """An attribute that is a tensor, if it is given."""
-        found = self._attribute(name).get(5)
-        return None if found is None else _tensor(_message(found))[1]
-
-    def _attribute(self, name: str) -> dict[int, protobuf.Value]:
-        """AttributeProto, if there is one of that name that is no list of integers."""
-        for number, value in protobuf.fields(self.rest):
-            about = dict(protobuf.fields(_message(value))) if number == 5 else {}
-            if about and _text(about[1]) == name:
-                return about
-        return {}
-
-    def written(self) -> bytes:
-        """NodeProto."""
-        edges = _texts(1, self.inputs) + _texts(2, self.outputs)
-        lists = [attribute(name, values) for name, values in self.attributes.items()]
-        return edges + self.rest + protobuf.each(5, lists)
-
-
-@dataclass(frozen=True, slots=True)
-class Tensor:
-    """Numbers that the network was trained to."""
-
-    shape: tuple[int, ...]
-    rest: bytes
-    """All fields but the shape, as they were."""
-
-    @classmethod
-    def new(cls, name: str, numbers: NDArray[Any]) -> Tensor:
-        """One of float32, int8, uint8 or int64."""
-        return _tensor(memoryview(tensor(name, numbers)))[1]
-
-    @property
-    def numbers(self) -> NDArray[np.float32]:
-        """What is in it. Raises UnfitError where that is not float32, byte by byte."""
-        found = dict(protobuf.fields(self.rest))
-        if found.get(2) != FLOAT or not isinstance(raw := found.get(9), memoryview):
-            raise UnfitError("it has weights that are not float32")
-        return np.frombuffer(raw, "<f4").reshape(self.shape)
-
-    @property
-    def number(self) -> float:
-        """The one that is in it. Raises UnfitError where there are others, or it is no float32."""
-        numbers = self.numbers
-        if numbers.size != 1:
-            raise UnfitError(f"there are {numbers.size} numbers where one should be")
-        return float(numbers.item())
-
-    @property
-    def eight_bits(self) -> NDArray[np.uint8 | np.int8]:
-        """What is in it. Raises UnfitError where those are not numbers of 8 bits."""
-        found = dict(protobuf.fields(self.rest))
-        if found.get(2) not in (UINT8, INT8):
-            raise UnfitError("it has weights that are not of 8 bits")
-        kind = np.uint8 if found[2] == UINT8 else np.int8
-        if isinstance(raw := found.get(9), memoryview):
-            return np.frombuffer(raw, kind).reshape(self.shape)
-        return np.array(protobuf.integers(found.get(5, memoryview(b""))), kind).reshape(self.shape)
-
-    @property
-    def integers(self) -> tuple[int, ...]:
-        """What is in it, in a line. Raises UnfitError where that is not int64, byte by byte."""
-        found = dict(protobuf.fields(self.rest))
-        if found.get(2) != INT64 or not isinstance(raw := found.get(9), memoryview):
-            raise UnfitError("it has numbers that are not int64")
-        return tuple(np.frombuffer(raw, "<i8").tolist())
-
-    def written(self) -> bytes:
-        """TensorProto."""
-        return b"".join(protobuf.integer(1, size) for size in self.shape) + self.rest
 
 
 @dataclass(frozen=True, slots=True)
@@ -283,7 +155,7 @@ def _network(file: bytes) -> Network:
     about, graph = bytearray(), memoryview(b"")
     for number, value in protobuf.fields(file):
         if number == _GRAPH:
-            graph = _message(value)
+            graph = read_message(value)
         else:
             about += protobuf.field(number, value)
     nodes: list[Node] = []
@@ -292,66 +164,17 @@ def _network(file: bytes) -> Network:
     outputs: list[str] = []
     for number, value in protobuf.fields(graph):
         if number == _NODE:
-            nodes.append(_node(_message(value)))
+            nodes.append(read_node(read_message(value)))
         elif number == _INITIALIZER:
-            name, tensor = _tensor(_message(value))
+            name, tensor = read_tensor(read_message(value))
             tensors[name] = tensor
         elif number == _INPUT:
-            inputs[_name(_message(value))] = bytes(_message(value))
+            inputs[_name(read_message(value))] = bytes(read_message(value))
         elif number == _OUTPUT:
-            outputs.append(_name(_message(value)))
+            outputs.append(_name(read_message(value)))
         elif number == _SPARSE:
             raise UnfitError("it has sparse tensors")
     return Network(tuple(nodes), tensors, inputs, tuple(outputs), bytes(about))
-
-
-def _node(message: memoryview) -> Node:
-    inputs: list[str] = []
-    outputs: list[str] = []
-    attributes: dict[str, Sequence[int]] = {}
-    rest = bytearray()
-    name = operator = ""
-    for number, value in protobuf.fields(message):
-        if number == 1:
-            inputs.append(_text(value))
-        elif number == 2:
-            outputs.append(_text(value))
-        elif number == 5 and (found := _attribute(_message(value))):
-            attributes |= found
-        else:
-            rest += protobuf.field(number, value)
-            name = _text(value) if number == 3 else name
-            operator = _text(value) if number == 4 else operator
-    return Node(name, operator, tuple(inputs), tuple(outputs), attributes, bytes(rest))
-
-
-def _attribute(message: memoryview) -> dict[str, Sequence[int]]:
-    """An attribute that is a list of integers, else none."""
-    name = ""
-    values: list[int] = []
-    for number, value in protobuf.fields(message):
-        if number == 1:
-            name = _text(value)
-        elif number == 8:
-            values += protobuf.integers(value)
-        elif number in (6, 11):
-            raise UnfitError("it has subgraphs")
-    return {name: values} if values else {}
-
-
-def _tensor(message: memoryview) -> tuple[str, Tensor]:
-    shape: list[int] = []
-    rest: list[bytes | memoryview] = []
-    name = ""
-    for number, value in protobuf.fields(message):
-        if number == 1:
-            shape += protobuf.integers(value)
-        elif number == 13:
-            raise UnfitError("it has tensors in other files")
-        else:
-            rest += protobuf.parts(number, value)
-            name = _text(value) if number == 8 else name
-    return name, Tensor(tuple(shape), b"".join(rest))
 
 
 def _sizes(name: str, axes: int) -> list[str]:
@@ -361,18 +184,4 @@ def _sizes(name: str, axes: int) -> list[str]:
 
 def _name(message: memoryview) -> str:
     """ValueInfoProto's."""
-    return next(_text(value) for number, value in protobuf.fields(message) if number == 1)
-
-
-def _texts(number: int, texts: Iterable[str]) -> bytes:
-    return b"".join(protobuf.text(number, each) for each in texts)
-
-
-def _text(value: protobuf.Value) -> str:
-    return str(_message(value), "utf-8")
-
-
-def _message(value: protobuf.Value) -> memoryview:
-    if isinstance(value, int):
-        raise UnfitError("a number where a message should be")
-    return value
+    return next(read_text(value) for number, value in protobuf.fields(message) if number == 1)

@@ -10,7 +10,8 @@ from tests.unit.engines.networks import Write, network, operators, run
 from myna import protobuf
 from myna.conversion.graph import Graph
 from myna.engines.onnx_drawing import TRANSPOSITION
-from myna.engines.onnx_graph import Network, Node
+from myna.engines.onnx_graph import Network
+from myna.engines.onnx_node import Node
 from myna.engines.transposes import with_few_transposes
 
 RANDOM = np.random.default_rng(9)

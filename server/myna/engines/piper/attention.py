@@ -18,7 +18,9 @@ from numpy.typing import NDArray
 
 from myna.engines.convolutions import is_full
 from myna.engines.onnx_drawing import TRANSPOSITION, Drawing, with_drawings
-from myna.engines.onnx_graph import Network, Node, UnfitError
+from myna.engines.onnx_graph import Network
+from myna.engines.onnx_node import Node
+from myna.engines.onnx_tensor import UnfitError
 from myna.engines.piper.exports import is_known
 from myna.onnx_messages import FLOAT
 

@@ -14,7 +14,9 @@ import math
 from dataclasses import replace
 
 from myna.engines.onnx_drawing import MICROSOFT, Drawing, with_drawings
-from myna.engines.onnx_graph import Network, Node, Tensor, UnfitError
+from myna.engines.onnx_graph import Network
+from myna.engines.onnx_node import Node
+from myna.engines.onnx_tensor import Tensor, UnfitError
 
 _ROOT_OF_TWO = math.sqrt(2)
 

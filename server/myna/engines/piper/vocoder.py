@@ -18,7 +18,8 @@ from myna.engines.blocks import in_blocks
 from myna.engines.contract.samples import Samples
 from myna.engines.convolutions import in_eight_bits, in_phases, in_products
 from myna.engines.devices import Device, SpeechComputeType
-from myna.engines.onnx_graph import Network, UnfitError
+from myna.engines.onnx_graph import Network
+from myna.engines.onnx_tensor import UnfitError
 from myna.engines.piper.attention import with_short_attention
 from myna.engines.piper.halves import DURATIONS, Halves, halved
 from myna.engines.piper.idioms import with_idioms
