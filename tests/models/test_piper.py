@@ -19,15 +19,15 @@ from whisper_normalizer.english import EnglishTextNormalizer
 
 from myna.audio.joints import PAUSES_S, joined
 from myna.engines.contract.voice import Voice
-from myna.engines.convolutions import in_eight_bits, in_phases, in_products
-from myna.engines.onnx_tensor import Tensor
+from myna.engines.onnx.convolutions import in_eight_bits, in_phases, in_products
+from myna.engines.onnx.tensor import Tensor
+from myna.engines.onnx.transposes import with_few_transposes
 from myna.engines.piper import PiperSynthesizer
 from myna.engines.piper.attention import with_short_attention
 from myna.engines.piper.halves import Halves, halved
 from myna.engines.piper.spline import with_short_splines
 from myna.engines.piper.vocoder import SplitVocoder, WholeVocoder, load_vocoder, shortened
 from myna.engines.sessions import onnx_session
-from myna.engines.transposes import with_few_transposes
 
 FOLDER = Path(__file__).parents[2] / "models/weights/piper-en_US-joe-medium"
 FOX = "The quick brown fox jumps over the lazy dog."

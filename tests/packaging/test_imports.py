@@ -52,42 +52,28 @@ MAY_IMPORT: dict[str, set[str]] = {
     "engines.espeak_text": set(),
     "protobuf": set(),
     "onnx_messages": {"protobuf"},
-    "engines.onnx_graph": {"onnx_messages", "protobuf"},
-    "engines.onnx_drawing": {"engines.onnx_graph", "onnx_messages"},
-    "engines.convolutions": {"engines.onnx_drawing", "engines.onnx_graph"},
-    "engines.transposes": {"engines.onnx_drawing", "engines.onnx_graph"},
-    "engines.bfloat16": {"engines.onnx_graph"},
-    "engines.blocks": {"engines.onnx_graph"},
+    "engines.onnx": {"onnx_messages", "protobuf"},
+    "engines.bfloat16": {"engines.onnx"},
     "engines.sessions": {"engines.devices", "errors", "protobuf"},
     "engines.tonecode": {"engines.contract.samples"},
     "engines.word_times": {"engines.contract.samples", "text.transcript"},
     # Beside each other, and blind to each other.
     "audio": {"engines.contract", "errors", "text.transcript"},
-    "audio.vad": {"audio", "engines.contract", "engines.onnx_graph", "errors"},
-    "audio.vad_network": {"engines.onnx_graph"},
+    "audio.vad": {"audio", "engines.contract", "engines.onnx", "errors"},
+    "audio.vad_network": {"engines.onnx"},
     "conversion": {"onnx_messages", "protobuf"},
     "store": {"conversion", "engines.contract.voice"},
     "engines.fake": ENGINE | {"engines.tonecode"},
     "engines.fake_diarizer": ENGINE | {"engines.tonecode"},
     "engines.piper": ENGINE
     | SPEAKING
-    | {
-        "engines.bfloat16",
-        "engines.blocks",
-        "engines.convolutions",
-        "engines.onnx_drawing",
-        "engines.transposes",
-    }
-    | {"engines.onnx_graph", "onnx_messages"}
+    | {"engines.bfloat16", "engines.onnx", "onnx_messages"}
     # How memory is kept decides which number format is the quicker one.
     | {"machine"},
-    "engines.kokoro": ENGINE
-    | SPEAKING
-    | {"engines.convolutions", "engines.onnx_graph", "onnx_messages", "protobuf"},
+    "engines.kokoro": ENGINE | SPEAKING | {"engines.onnx", "onnx_messages", "protobuf"},
     "engines.whisper": ENGINE
     # Its encoder is drawn as a network.
-    | {"engines.onnx_drawing", "engines.onnx_graph", "engines.sessions", "onnx_messages"}
-    | {"protobuf"},
+    | {"engines.onnx", "engines.sessions", "onnx_messages", "protobuf"},
     "engines.diarizer": ENGINE | {"engines.sessions"},
     # The heart, and the edge around it.
     "scheduling": {"audio", "text", "engines.contract", "errors", "stages"},

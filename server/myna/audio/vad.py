@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from myna.audio.activity import FRAME
 from myna.audio.vad_network import in_one_picture
 from myna.engines.contract.samples import Samples
-from myna.engines.onnx_tensor import UnfitError
+from myna.engines.onnx.tensor import UnfitError
 from myna.errors import EngineFailure
 
 _log = logging.getLogger(__name__)

@@ -12,9 +12,9 @@ from dataclasses import replace
 
 import numpy as np
 
-from myna.engines.onnx_graph import Network, planar_convolution
-from myna.engines.onnx_node import Node
-from myna.engines.onnx_tensor import Tensor, UnfitError
+from myna.engines.onnx.graph import Network, planar_convolution
+from myna.engines.onnx.node import Node
+from myna.engines.onnx.tensor import Tensor, UnfitError
 
 _EACH_ALONE = frozenset({"Pow", "Add", "Sqrt", "Relu"})
 

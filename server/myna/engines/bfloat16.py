@@ -21,9 +21,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from myna.engines.onnx_graph import Network
-from myna.engines.onnx_node import Node
-from myna.engines.onnx_tensor import Tensor, UnfitError
+from myna.engines.onnx.graph import Network
+from myna.engines.onnx.node import Node
+from myna.engines.onnx.tensor import Tensor, UnfitError
 
 _log = logging.getLogger(__name__)
 

@@ -13,8 +13,8 @@ import pytest
 from myna.audio.activity import FRAME
 from myna.audio.vad import CONTEXT_SAMPLES, STATE_SHAPE, VadModel
 from myna.audio.vad_network import in_one_picture
-from myna.engines.onnx_graph import Network
-from myna.engines.onnx_tensor import UnfitError
+from myna.engines.onnx.graph import Network
+from myna.engines.onnx.tensor import UnfitError
 
 SHIPPED = Path(faster_whisper.__file__).parent / "assets" / "silero_vad_v6.onnx"
 

@@ -12,8 +12,8 @@ import pytest
 
 from myna.conversion.graph import Graph
 from myna.engines.bfloat16 import Bfloat16Network, has_torch, is_quick
-from myna.engines.onnx_graph import Network
-from myna.engines.onnx_tensor import UnfitError
+from myna.engines.onnx.graph import Network
+from myna.engines.onnx.tensor import UnfitError
 
 RANDOM = np.random.default_rng(7)
 SOUND = RANDOM.normal(size=(1, 6, 1, 40)).astype(np.float32)

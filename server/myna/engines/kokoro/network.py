@@ -14,10 +14,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from myna import protobuf
-from myna.engines.convolutions import in_rows
-from myna.engines.onnx_graph import Network
-from myna.engines.onnx_node import Node
-from myna.engines.onnx_tensor import Tensor, UnfitError
+from myna.engines.onnx.convolutions import in_rows
+from myna.engines.onnx.graph import Network
+from myna.engines.onnx.node import Node
+from myna.engines.onnx.tensor import Tensor, UnfitError
 from myna.engines.sessions import onnx_session
 from myna.onnx_messages import UINT8, float_value
 

@@ -16,11 +16,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from myna.engines.convolutions import is_full
-from myna.engines.onnx_drawing import TRANSPOSITION, Drawing, with_drawings
-from myna.engines.onnx_graph import Network
-from myna.engines.onnx_node import Node
-from myna.engines.onnx_tensor import UnfitError
+from myna.engines.onnx.convolutions import is_full
+from myna.engines.onnx.drawing import TRANSPOSITION, Drawing, with_drawings
+from myna.engines.onnx.graph import Network
+from myna.engines.onnx.node import Node
+from myna.engines.onnx.tensor import UnfitError
 from myna.engines.piper.exports import is_known
 from myna.onnx_messages import FLOAT
 

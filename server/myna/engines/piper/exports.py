@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Collection, Mapping
 
-from myna.engines.onnx_graph import Network
+from myna.engines.onnx.graph import Network
 
 
 def is_known(

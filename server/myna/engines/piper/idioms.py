@@ -13,10 +13,10 @@ from __future__ import annotations
 import math
 from dataclasses import replace
 
-from myna.engines.onnx_drawing import MICROSOFT, Drawing, with_drawings
-from myna.engines.onnx_graph import Network
-from myna.engines.onnx_node import Node
-from myna.engines.onnx_tensor import Tensor, UnfitError
+from myna.engines.onnx.drawing import MICROSOFT, Drawing, with_drawings
+from myna.engines.onnx.graph import Network
+from myna.engines.onnx.node import Node
+from myna.engines.onnx.tensor import Tensor, UnfitError
 
 _ROOT_OF_TWO = math.sqrt(2)
 

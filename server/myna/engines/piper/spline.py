@@ -15,10 +15,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from myna.engines.onnx_drawing import Drawing, with_drawings
-from myna.engines.onnx_graph import Network
-from myna.engines.onnx_node import Node
-from myna.engines.onnx_tensor import Tensor, UnfitError
+from myna.engines.onnx.drawing import Drawing, with_drawings
+from myna.engines.onnx.graph import Network
+from myna.engines.onnx.node import Node
+from myna.engines.onnx.tensor import Tensor, UnfitError
 from myna.engines.piper.exports import is_known
 from myna.onnx_messages import FLOAT
 

@@ -14,18 +14,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from myna.engines.bfloat16 import Bfloat16Network
-from myna.engines.blocks import in_blocks
 from myna.engines.contract.samples import Samples
-from myna.engines.convolutions import in_eight_bits, in_phases, in_products
 from myna.engines.devices import Device, SpeechComputeType
-from myna.engines.onnx_graph import Network
-from myna.engines.onnx_tensor import UnfitError
+from myna.engines.onnx.blocks import in_blocks
+from myna.engines.onnx.convolutions import in_eight_bits, in_phases, in_products
+from myna.engines.onnx.graph import Network
+from myna.engines.onnx.tensor import UnfitError
+from myna.engines.onnx.transposes import with_few_transposes
 from myna.engines.piper.attention import with_short_attention
 from myna.engines.piper.halves import DURATIONS, Halves, halved
 from myna.engines.piper.idioms import with_idioms
 from myna.engines.piper.spline import with_short_splines
 from myna.engines.sessions import onnx_session
-from myna.engines.transposes import with_few_transposes
 from myna.machine import keep_freed_memory
 
 if TYPE_CHECKING:

@@ -17,10 +17,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from myna import protobuf
-from myna.engines.onnx_drawing import MICROSOFT, TRANSPOSITION, Drawing
-from myna.engines.onnx_graph import Network
-from myna.engines.onnx_node import Node
-from myna.engines.onnx_tensor import Tensor
+from myna.engines.onnx.drawing import MICROSOFT, TRANSPOSITION, Drawing
+from myna.engines.onnx.graph import Network
+from myna.engines.onnx.node import Node
+from myna.engines.onnx.tensor import Tensor
 from myna.engines.whisper.weights import Weights
 from myna.onnx_messages import float_value
 

@@ -11,9 +11,9 @@ import pytest
 from myna import protobuf
 from myna.engines.kokoro import network
 from myna.engines.kokoro.network import exact_products, lean
-from myna.engines.onnx_graph import Network
-from myna.engines.onnx_node import Node
-from myna.engines.onnx_tensor import Tensor
+from myna.engines.onnx.graph import Network
+from myna.engines.onnx.node import Node
+from myna.engines.onnx.tensor import Tensor
 from myna.onnx_messages import float_value
 
 RANDOM = np.random.default_rng(3)

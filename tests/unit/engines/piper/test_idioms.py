@@ -6,11 +6,11 @@ from dataclasses import replace
 import numpy as np
 import onnxruntime
 import pytest
-from tests.unit.engines.networks import network, operators, run
+from tests.unit.engines.onnx.networks import network, operators, run
 
 from myna import protobuf
 from myna.conversion.graph import Graph
-from myna.engines.onnx_graph import Network
+from myna.engines.onnx.graph import Network
 from myna.engines.piper.idioms import with_idioms
 from myna.onnx_messages import tensor
 

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from myna import protobuf
-from myna.engines.onnx_graph import Network
-from myna.engines.onnx_node import Node
+from myna.engines.onnx.graph import Network
+from myna.engines.onnx.node import Node
 from myna.engines.piper.spline import Spline, drawn, with_short_splines
 from myna.engines.sessions import onnx_session
 from myna.onnx_messages import float_value

@@ -13,8 +13,8 @@ import pytest
 
 from myna.conversion.graph import Graph
 from myna.engines.devices import SpeechComputeType
-from myna.engines.onnx_graph import Network
-from myna.engines.onnx_tensor import Tensor, UnfitError
+from myna.engines.onnx.graph import Network
+from myna.engines.onnx.tensor import Tensor, UnfitError
 from myna.engines.piper import vocoder
 from myna.engines.piper.halves import halved
 from myna.engines.piper.vocoder import (

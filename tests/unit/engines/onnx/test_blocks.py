@@ -7,9 +7,9 @@ import onnxruntime
 import pytest
 
 from myna.conversion.graph import Graph
-from myna.engines.blocks import in_blocks
-from myna.engines.convolutions import in_phases
-from myna.engines.onnx_graph import Network
+from myna.engines.onnx.blocks import in_blocks
+from myna.engines.onnx.convolutions import in_phases
+from myna.engines.onnx.graph import Network
 
 CHANNELS = 32
 RANDOM = np.random.default_rng(3)

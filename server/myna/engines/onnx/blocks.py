@@ -14,9 +14,9 @@ from dataclasses import replace
 
 import numpy as np
 
-from myna.engines.onnx_graph import Network
-from myna.engines.onnx_node import Node
-from myna.engines.onnx_tensor import Tensor
+from myna.engines.onnx.graph import Network
+from myna.engines.onnx.node import Node
+from myna.engines.onnx.tensor import Tensor
 
 _UPSAMPLING = "ConvTranspose"
 

@@ -12,7 +12,7 @@ from typing import cast
 import numpy as np
 
 from myna import protobuf
-from myna.engines.onnx_tensor import Tensor, UnfitError, read_message, read_tensor, read_text
+from myna.engines.onnx.tensor import Tensor, UnfitError, read_message, read_tensor, read_text
 from myna.onnx_messages import Attribute, attribute
 
 

@@ -10,8 +10,8 @@ from dataclasses import dataclass, replace
 from math import prod
 
 from myna import protobuf
-from myna.engines.onnx_node import Node, read_node
-from myna.engines.onnx_tensor import Tensor, UnfitError, read_message, read_tensor, read_text
+from myna.engines.onnx.node import Node, read_node
+from myna.engines.onnx.tensor import Tensor, UnfitError, read_message, read_tensor, read_text
 from myna.onnx_messages import float_value
 
 _GRAPH = 7

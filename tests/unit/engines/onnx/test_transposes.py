@@ -5,14 +5,14 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from tests.unit.engines.networks import Write, network, operators, run
+from tests.unit.engines.onnx.networks import Write, network, operators, run
 
 from myna import protobuf
 from myna.conversion.graph import Graph
-from myna.engines.onnx_drawing import TRANSPOSITION
-from myna.engines.onnx_graph import Network
-from myna.engines.onnx_node import Node
-from myna.engines.transposes import with_few_transposes
+from myna.engines.onnx.drawing import TRANSPOSITION
+from myna.engines.onnx.graph import Network
+from myna.engines.onnx.node import Node
+from myna.engines.onnx.transposes import with_few_transposes
 
 RANDOM = np.random.default_rng(9)
 SOUND = RANDOM.normal(size=(1, 6, 11)).astype(np.float32)

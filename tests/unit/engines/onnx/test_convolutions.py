@@ -12,10 +12,17 @@ import pytest
 
 from myna import protobuf
 from myna.conversion.graph import IR_VERSION, OPSET, Graph
-from myna.engines.convolutions import PHASES, STEPS, in_eight_bits, in_phases, in_products, in_rows
-from myna.engines.onnx_graph import Network
-from myna.engines.onnx_node import Node
-from myna.engines.onnx_tensor import Tensor, UnfitError
+from myna.engines.onnx.convolutions import (
+    PHASES,
+    STEPS,
+    in_eight_bits,
+    in_phases,
+    in_products,
+    in_rows,
+)
+from myna.engines.onnx.graph import Network
+from myna.engines.onnx.node import Node
+from myna.engines.onnx.tensor import Tensor, UnfitError
 from myna.onnx_messages import float_value
 
 RANDOM = np.random.default_rng(11)

@@ -12,10 +12,10 @@ from math import prod
 import numpy as np
 from numpy.typing import NDArray
 
-from myna.engines.onnx_drawing import TRANSPOSITION, Drawing, with_drawings
-from myna.engines.onnx_graph import Network
-from myna.engines.onnx_node import Node
-from myna.engines.onnx_tensor import Tensor, UnfitError
+from myna.engines.onnx.drawing import TRANSPOSITION, Drawing, with_drawings
+from myna.engines.onnx.graph import Network
+from myna.engines.onnx.node import Node
+from myna.engines.onnx.tensor import Tensor, UnfitError
 
 PHASES = 16
 """Neighbours made at a time where a convolution has one channel: onnxruntime makes channels in

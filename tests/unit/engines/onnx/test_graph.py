@@ -8,8 +8,8 @@ import pytest
 
 from myna import protobuf
 from myna.conversion.graph import Graph
-from myna.engines.onnx_graph import Network
-from myna.engines.onnx_tensor import Tensor, UnfitError
+from myna.engines.onnx.graph import Network
+from myna.engines.onnx.tensor import Tensor, UnfitError
 from myna.onnx_messages import UINT8
 
 RANDOM = np.random.default_rng(7)

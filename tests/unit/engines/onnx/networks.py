@@ -6,7 +6,7 @@ import numpy as np
 import onnxruntime
 
 from myna.conversion.graph import Graph
-from myna.engines.onnx_graph import Network
+from myna.engines.onnx.graph import Network
 
 CHANNELS = 6
 

@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from myna.engines.onnx_graph import Network
-from myna.engines.onnx_node import Node
-from myna.engines.onnx_tensor import Tensor
+from myna.engines.onnx.graph import Network
+from myna.engines.onnx.node import Node
+from myna.engines.onnx.tensor import Tensor
 from myna.onnx_messages import Attribute
 
 MICROSOFT = "com.microsoft"

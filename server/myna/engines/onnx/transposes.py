@@ -15,10 +15,10 @@ from math import prod
 
 import numpy as np
 
-from myna.engines.onnx_drawing import TRANSPOSITION
-from myna.engines.onnx_graph import Network
-from myna.engines.onnx_node import Node
-from myna.engines.onnx_tensor import Tensor, UnfitError
+from myna.engines.onnx.drawing import TRANSPOSITION
+from myna.engines.onnx.graph import Network
+from myna.engines.onnx.node import Node
+from myna.engines.onnx.tensor import Tensor, UnfitError
 
 _QUANTIZATION = "DynamicQuantizeLinear"
 _EACH = frozenset(
