@@ -20,6 +20,7 @@ from myna.engines.contract.samples import SAMPLE_RATE_HZ, Samples, Window
 from myna.engines.contract.transcriber import DecodingOptions, WindowJob, WindowResult
 from myna.engines.piper import PiperSynthesizer
 from myna.engines.whisper import WhisperTranscriber
+from myna.engines.whisper.decoder import Decoder
 from myna.engines.whisper.encoder import load_encoder
 from myna.engines.whisper.mel import LogMel
 from myna.engines.whisper.vocabulary import MAX_PROMPT_TOKENS
@@ -412,14 +413,14 @@ def test_warming_up_makes_no_fuss(tiny):
 def test_warming_up_decodes_in_each_way_what_it_has_encoded_once(monkeypatch):
     engine = WhisperTranscriber(TINY, "warm", device="cpu", cores=2)
     done: list[str] = []
-    for name in ("_encode", "_generate"):
-        method = getattr(engine, name)
+    for owner, name in ((WhisperTranscriber, "_encode"), (Decoder, "decode")):
+        method = getattr(owner, name)
         monkeypatch.setattr(
-            engine, name, lambda *args, name=name, method=method: done.append(name) or method(*args)
+            owner, name, lambda *args, name=name, method=method: done.append(name) or method(*args)
         )
     engine.warm_up()
     engine.close()
-    assert done == ["_encode", *["_generate"] * 4]
+    assert done == ["_encode", *["decode"] * 4]
 
 
 def test_a_closed_engine_refuses_every_job(spoken):

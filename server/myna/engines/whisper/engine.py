@@ -5,18 +5,19 @@ from __future__ import annotations
 import time
 from collections.abc import Hashable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 
 import ctranslate2
 import numpy as np
-from ctranslate2.models import Whisper, WhisperGenerationResult
+from ctranslate2.models import Whisper
 from numpy.typing import NDArray
 
 from myna.engines.contract.samples import SAMPLE_RATE_HZ, Window
 from myna.engines.contract.transcriber import DecodingOptions, WindowJob, WindowResult
 from myna.engines.devices import Device, DeviceChoice, choose_compute_type, choose_device
 from myna.engines.whisper.copies import BatchCopies, Copies
+from myna.engines.whisper.decoder import Decoder
 from myna.engines.whisper.encoder import LONG_FRAMES, load_encoder
 from myna.engines.whisper.fallback import Attempt, Step, best, next_step
 from myna.engines.whisper.mel import LogMel
@@ -29,44 +30,19 @@ from myna.engines.whisper.windowing import (
     Sizing,
     needs_timestamps,
     plan_pools,
-    token_budget,
 )
+from myna.engines.whisper.work import Features, Work
 from myna.errors import EngineFailure
 from myna.stages import Stage
 from myna.text.transcript import Segment
 
-_MAX_LENGTH = 448
-"""Whisper's text context, in tokens."""
-_BEST_OF = 5
-"""Samples drawn where the temperature is above zero, as openai/whisper does."""
-_FIRST_TIMESTAMP_WITHIN = 50
-"""The first timestamp lies in the first second, in steps of 20 ms (openai/whisper's default)."""
 _BATCH_LIMIT: dict[Device, int] = {"cpu": 8, "cuda": 16}
 _BATCH_LIMIT_S: dict[Device, float] = {"cpu": 120.0, "cuda": 480.0}
 """A window of 30 s with five beams takes 50 MB and more while it is decoded."""
 _LONG_LIMIT_S: dict[Device, float] = {"cpu": 30.0, "cuda": 480.0}
 """On a CPU a batch of such windows is hardly quicker than one after the other."""
-_STEPS_BEFORE = 2
-"""What the prompt, and keys and values of the audio, take in steps of the decoder, about."""
 _WARM_RUNS = 4
 """So many that decoding on one core and on all has been tried twice, where there are both."""
-
-Features = NDArray[np.float32]
-
-
-@dataclass(slots=True)
-class _Work:
-    """The engine's notes on one job."""
-
-    step: Step
-    features: Features | None = None
-    """Shape (n_mels, frames)."""
-    encoded: NDArray[np.float32] | None = None
-    """Encoder output, shape (frames / 2, d_model), kept while the same frames are tried again."""
-    context: tuple[int, ...] = ()
-    """Tokens of the prompt and hotwords."""
-    language: str | None = None
-    attempts: list[Attempt] = field(default_factory=list[Attempt])
 
 
 class WhisperTranscriber:
@@ -118,6 +94,7 @@ class WhisperTranscriber:
         multilingual = bool(self._copies.shared.is_multilingual)
         self.translates = multilingual
         self._vocabulary = Vocabulary(folder, multilingual=multilingual)
+        self._decoder = Decoder(self._vocabulary)
         known = self._vocabulary.language_tokens.values() if multilingual else ("en",)
         self.languages = frozenset(known)
         self._mel = LogMel(int(self._copies.shared.n_mels))
@@ -168,14 +145,14 @@ class WhisperTranscriber:
             return self._run(jobs, works, copies)
 
     def _run(
-        self, jobs: Sequence[WindowJob], works: Sequence[_Work], copies: BatchCopies
+        self, jobs: Sequence[WindowJob], works: Sequence[Work], copies: BatchCopies
     ) -> list[WindowResult | WindowJob | Exception]:
         try:
             begun_s = time.perf_counter()
             encoded = self._encode(jobs, works, copies)
             begun_s = _told(jobs, "encode", begun_s)
             self._detect(jobs, works, encoded, copies)
-            attempts = self._generate(jobs, works, encoded, copies)
+            attempts = self._decoder.decode(jobs, works, encoded, copies)
             outcomes = [self._judge(*row) for row in zip(jobs, works, attempts, strict=True)]
             results = self._read(jobs, works, encoded, outcomes, copies)
         except RuntimeError as failure:
@@ -195,7 +172,7 @@ class WhisperTranscriber:
             encoded = self._encode(jobs, works, copies)
             self._detect(jobs, works, encoded, copies)
             for _ in range(_WARM_RUNS if self._copies.apart else 1):
-                self._generate(jobs, works, encoded, copies)
+                self._decoder.decode(jobs, works, encoded, copies)
 
     def close(self) -> None:
         """Give the memory back; what runs afterwards fails."""
@@ -203,8 +180,8 @@ class WhisperTranscriber:
         self._encoder = None
         self._copies.unload()
 
-    def _work(self, job: WindowJob) -> _Work:
-        if not isinstance(job.state, _Work):
+    def _work(self, job: WindowJob) -> Work:
+        if not isinstance(job.state, Work):
             options = job.options
             context = tuple(self._vocabulary.context(options))
             full = not self._sizing.enabled or len(context) > LONG_CONTEXT_TOKENS
@@ -212,13 +189,13 @@ class WhisperTranscriber:
             frames = self._frames(job, full_length=full)
             timestamps = options.timestamps or needs_timestamps(job.window.seconds, frames)
             step = Step(options.temperature, full, timestamps)
-            job.state = _Work(step, context=context, language=language)
+            job.state = Work(step, context=context, language=language)
         return job.state
 
     def _frames(self, job: WindowJob, *, full_length: bool) -> int:
         return FULL_FRAMES if full_length else self._sizing.frames(job.window.seconds)
 
-    def _features(self, job: WindowJob, work: _Work) -> Features:
+    def _features(self, job: WindowJob, work: Work) -> Features:
         frames = self._frames(job, full_length=work.step.full_length)
         if work.features is None or work.features.shape[1] != frames:
             work.features = self._mel.features(job.window.samples, frames)
@@ -226,7 +203,7 @@ class WhisperTranscriber:
         return work.features
 
     def _encode(
-        self, jobs: Sequence[WindowJob], works: Sequence[_Work], copies: BatchCopies
+        self, jobs: Sequence[WindowJob], works: Sequence[Work], copies: BatchCopies
     ) -> ctranslate2.StorageView:
         rows = [self._features(job, work) for job, work in zip(jobs, works, strict=True)]
         if self.device == "cuda":
@@ -246,7 +223,7 @@ class WhisperTranscriber:
     def _detect(
         self,
         jobs: Sequence[WindowJob],
-        works: Sequence[_Work],
+        works: Sequence[Work],
         encoded: ctranslate2.StorageView,
         copies: BatchCopies,
     ) -> None:
@@ -258,66 +235,7 @@ class WhisperTranscriber:
             wanted = [code for code in codes if code in job.options.candidates]
             work.language = work.language or (wanted or codes)[0]
 
-    def _generate(
-        self,
-        jobs: Sequence[WindowJob],
-        works: Sequence[_Work],
-        encoded: ctranslate2.StorageView,
-        copies: BatchCopies,
-    ) -> list[Attempt]:
-        step, options = works[0].step, jobs[0].options
-        prompts = [
-            self._vocabulary.prompt(
-                work.context, work.language or "en", job.options.task, timestamps=step.timestamps
-            )
-            for job, work in zip(jobs, works, strict=True)
-        ]
-        frames = self._frames(jobs[0], full_length=step.full_length)
-        # Each window is judged by its own, so that it does not matter who shares the batch.
-        budgets = [_budget(job.window.seconds, len(prompts[0])) for job in jobs]
-        budget = max(budgets)
-        sampled = step.temperature > 0
-        rows = len(jobs) * (_BEST_OF if sampled else options.beam_size)
-        with copies.decoder(rows) as decoding:
-            results = decoding.model.generate(
-                encoded,
-                prompts,
-                max_length=max(2 * budget, len(prompts[0]) + budget),
-                return_scores=True,
-                return_no_speech_prob=True,
-                suppress_tokens=self._vocabulary.suppressed,
-                max_initial_timestamp_index=_FIRST_TIMESTAMP_WITHIN,
-                beam_size=1 if sampled else options.beam_size,
-                num_hypotheses=_BEST_OF if sampled else 1,
-                sampling_topk=0 if sampled else 1,
-                sampling_temperature=step.temperature if sampled else 1,
-            )
-            longest = max(len(result.sequences_ids[0]) for result in results)
-            decoding.steps = longest + _STEPS_BEFORE
-        full = frames == FULL_FRAMES
-        return [
-            self._attempt(result, step, own, full_length=full)
-            for result, own in zip(results, budgets, strict=True)
-        ]
-
-    def _attempt(
-        self, result: WhisperGenerationResult, step: Step, budget: int, *, full_length: bool
-    ) -> Attempt:
-        tokens = tuple(result.sequences_ids[0])
-        # CTranslate2's score is the mean over the tokens; Whisper's counts the end token too.
-        avg_logprob = result.scores[0] * len(tokens) / (len(tokens) + 1)
-        return Attempt(
-            tokens=tokens,
-            text=self._vocabulary.text(tokens),
-            temperature=step.temperature,
-            avg_logprob=avg_logprob,
-            no_speech_prob=result.no_speech_prob,
-            cut_off=len(tokens) >= budget,
-            full_length=full_length,
-            timestamps=step.timestamps,
-        )
-
-    def _judge(self, job: WindowJob, work: _Work, attempt: Attempt) -> Attempt | WindowJob:
+    def _judge(self, job: WindowJob, work: Work, attempt: Attempt) -> Attempt | WindowJob:
         if job.options.draft:
             return attempt if attempt.good else replace(attempt, tokens=(), text="")
         work.attempts.append(attempt)
@@ -330,7 +248,7 @@ class WhisperTranscriber:
     def _read(
         self,
         jobs: Sequence[WindowJob],
-        works: Sequence[_Work],
+        works: Sequence[Work],
         encoded: ctranslate2.StorageView,
         outcomes: Sequence[Attempt | WindowJob],
         copies: BatchCopies,
@@ -359,12 +277,6 @@ def _told(jobs: Sequence[WindowJob], stage: Stage, begun_s: float) -> float:
     for job in jobs:
         job.record.stage(stage, begun_s, ended_s)
     return ended_s
-
-
-def _budget(seconds: float, prompt_length: int) -> int:
-    """How many tokens may be written: by duration, and at most half of Whisper's text context."""
-    by_duration = token_budget(seconds)
-    return min(by_duration, _MAX_LENGTH // 2, _MAX_LENGTH - prompt_length)
 
 
 def _view(array: NDArray[np.float32]) -> ctranslate2.StorageView:
