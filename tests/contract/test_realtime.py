@@ -429,15 +429,17 @@ def test_the_official_sdk_streams_and_understands_every_event(fake_server, phras
 def test_the_sdk_gets_a_client_secret_that_opens_a_session_and_nothing_else(
     keyed_server, phrase_pcm
 ):
-    sdk = openai.OpenAI(base_url=f"{keyed_server.url}/v1", api_key=KEY)
     before = int(time.time())
-    made = sdk.realtime.client_secrets.create(
-        expires_after={"anchor": "created_at", "seconds": 1200},
-        session={
-            "type": "transcription",
-            "audio": {"input": {"transcription": {"model": "whisper-1"}, "turn_detection": None}},
-        },
-    )
+    with openai.OpenAI(base_url=f"{keyed_server.url}/v1", api_key=KEY) as sdk:
+        made = sdk.realtime.client_secrets.create(
+            expires_after={"anchor": "created_at", "seconds": 1200},
+            session={
+                "type": "transcription",
+                "audio": {
+                    "input": {"transcription": {"model": "whisper-1"}, "turn_detection": None}
+                },
+            },
+        )
     assert made.value.startswith("ek_")
     assert before + 1200 <= made.expires_at <= time.time() + 1200
     assert made.session.type == "transcription"
@@ -450,16 +452,19 @@ def test_the_sdk_gets_a_client_secret_that_opens_a_session_and_nothing_else(
             peer.append(phrase_pcm)
             peer.send("input_audio_buffer.commit")
             assert peer.until(".completed")[-1]["transcript"] == TEXT
-    with pytest.raises(openai.AuthenticationError):
-        openai.OpenAI(base_url=f"{keyed_server.url}/v1", api_key=made.value).models.list()
+    with (
+        openai.OpenAI(base_url=f"{keyed_server.url}/v1", api_key=made.value) as sdk,
+        pytest.raises(openai.AuthenticationError),
+    ):
+        sdk.models.list()
 
 
 def test_the_older_way_to_a_client_secret_is_there_too(keyed_server):
-    sdk = openai.OpenAI(base_url=f"{keyed_server.url}/v1", api_key=KEY)
     before = int(time.time())
-    made = sdk.beta.realtime.transcription_sessions.create(
-        input_audio_format="g711_alaw", turn_detection={"type": "server_vad", "threshold": 0.6}
-    )
+    with openai.OpenAI(base_url=f"{keyed_server.url}/v1", api_key=KEY) as sdk:
+        made = sdk.beta.realtime.transcription_sessions.create(
+            input_audio_format="g711_alaw", turn_detection={"type": "server_vad", "threshold": 0.6}
+        )
     assert made.input_audio_format == "g711_alaw"
     assert before + 60 <= made.client_secret.expires_at <= time.time() + 60
     headers = {"Authorization": f"Bearer {made.client_secret.value}"}
