@@ -22,7 +22,7 @@ from myna.engines.contract.samples import SAMPLE_RATE_HZ, Samples, Window
 from myna.engines.contract.transcriber import DecodingOptions, WindowJob
 from myna.engines.piper import PiperSynthesizer
 from myna.engines.whisper import WhisperTranscriber
-from myna.machine import keep_freed_memory, limit_heaps
+from myna.machine import suit_engines
 
 WEIGHTS = Path(__file__).resolve().parent.parent / "models" / "weights"
 LENGTHS_S = (8, 12, 20, 30)
@@ -83,8 +83,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--output", type=Path, default=Path("bench/service_times.json"))
     asked = parser.parse_args()
-    limit_heaps(1)
-    keep_freed_memory()
+    suit_engines(1)
     engine = WhisperTranscriber(WEIGHTS / "whisper-base", "whisper-base", cores=1)
     engine.warm_up()
     speech = spoken(minutes=2)

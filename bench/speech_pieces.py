@@ -19,7 +19,7 @@ from dataclasses import dataclass
 
 from myna.building import build_synthesizer
 from myna.engines.contract.synthesizer import QuickStarter, Stretch, Synthesizer
-from myna.machine import keep_freed_memory, limit_heaps, take_turns_often
+from myna.machine import suit_engines
 from myna.planning import heaps, plan
 from myna.settings import Settings
 from myna.text.sentences import cuts
@@ -72,9 +72,7 @@ def main() -> None:
     answers = sys.stdout
     sys.stdout = sys.stderr  # nothing that a library prints gets among the answers
     settings = Settings(stt=(), tts=(asked.model,))
-    limit_heaps(heaps(settings))
-    keep_freed_memory()
-    take_turns_often()
+    suit_engines(heaps(settings))
     models = plan(settings)
     engine = build_synthesizer(models.tts[0].located(), settings, models.threads)
     engine.warm_up()

@@ -20,7 +20,7 @@ from myna.engines.contract.diarizer import SpeakerOptions
 from myna.engines.contract.transcriber import DecodingOptions
 from myna.errors import BadRequest, MynaError
 from myna.loading import Loader
-from myna.machine import keep_freed_memory, limit_heaps
+from myna.machine import suit_engines
 from myna.planning import heaps, plan
 from myna.playing import player, playing
 from myna.scheduling.casting import Role, Speaker, role_of
@@ -149,8 +149,7 @@ def speak_text(settings: Settings, job: SpeakJob) -> None:
 @contextmanager
 def _loaded(settings: Settings) -> Generator[Residents]:
     """The models that the settings name, until the block is left."""
-    limit_heaps(heaps(settings))
-    keep_freed_memory()
+    suit_engines(heaps(settings))
     models = plan(settings)
     with ThreadPoolExecutor(models.front_threads) as threads:
         residents = Loader(settings, models, threads, rehearse=False).load()

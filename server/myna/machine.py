@@ -50,6 +50,17 @@ def tell_libraries() -> None:
         os.environ.setdefault(name, value)
 
 
+def suit_engines(heaps: int) -> bool:
+    """Have this process keep memory and share the interpreter as engines need it: `limit_heaps`,
+    `take_turns_often` and `keep_freed_memory`, whose answer is returned.
+
+    To be called while there is one thread, for `limit_heaps`.
+    """
+    limit_heaps(heaps)
+    take_turns_often()
+    return keep_freed_memory()
+
+
 def take_turns_often() -> None:
     """Have a thread that waits for the interpreter's lock ask for it after a fifth of a
     millisecond, not five: an engine in Python needs it for some microseconds between any two steps,

@@ -17,7 +17,7 @@ from starlette.types import ASGIApp
 from myna import __version__
 from myna.api.draining import Drain
 from myna.app import create_app
-from myna.machine import keep_freed_memory, limit_heaps, take_turns_often
+from myna.machine import suit_engines
 from myna.planning import heaps, plan
 from myna.settings import Settings
 from myna.sockets import MOST_MESSAGE_BYTES, Socket
@@ -44,12 +44,11 @@ def run(settings: Settings) -> None:
         OSError: the address is taken or not this machine's.
         SystemExit: the models could not be loaded.
     """
-    limit_heaps(heaps(settings))
+    keeps = suit_engines(heaps(settings))
     configure_logging(settings.log_level, settings.log_format)
     telemetry = Telemetry(exporting() if settings.traces else None)
     listener = Listener(settings)
-    take_turns_often()
-    if not keep_freed_memory():
+    if not keeps:
         _log.info("this system's malloc has no setting for it: freed memory is not kept for reuse")
     models = plan(settings)
     names = ", ".join(model.id for model in models.named) or "no model"

@@ -15,7 +15,7 @@ from myna.cluster.calls import Batch, Call, Report
 from myna.cluster.hosting import answer
 from myna.cluster.scaling import BUSY, QUEUED
 from myna.cluster.tasks import Task, narrowed
-from myna.machine import keep_freed_memory, limit_heaps
+from myna.machine import suit_engines
 from myna.planning import heaps, plan
 from myna.settings import Settings
 from myna.telemetry.access import Telemetry
@@ -46,8 +46,7 @@ class Replica:
             Exception: they cannot be; whatever is wrong with their files.
         """
         configure_logging(self._settings.log_level, self._settings.log_format)
-        limit_heaps(heaps(self._settings))
-        keep_freed_memory()
+        suit_engines(heaps(self._settings))
         planned = await asyncio.to_thread(plan, self._settings)
         settings = narrowed(self._settings, planned, self.task)
         self._app = create_app(
