@@ -13,7 +13,7 @@ from typing import BinaryIO, NoReturn, get_args
 
 from tqdm import tqdm
 
-from myna.api.casting import custom_role, is_custom
+from myna.api.casting import custom_id, custom_role
 from myna.audio.codecs import SPEECH_RATE_HZ, SpeechFormat, layout_of
 from myna.audio.windows import Cutting
 from myna.engines.contract.diarizer import SpeakerOptions
@@ -184,9 +184,9 @@ async def _transcribed(
 
 def _role(name: str, speakers: Sequence[Speaker], settings: Settings) -> Role:
     """Who speaks under a voice's name: the first model that has it. Raises BadRequest."""
-    if is_custom(name):
+    if id_ := custom_id(name):
         custom = CustomVoices(settings.voices_dir or default_folder(), settings.max_custom_voices)
-        return custom_role(name.lower(), speakers, custom)
+        return custom_role(id_, speakers, custom)
     if role := role_of(name, speakers[0], speakers[1:]):
         return role
     some = ", ".join(voice.id for speaker in speakers for voice in speaker.voices[:5])

@@ -129,13 +129,13 @@ def test_a_voice_is_made_spoken_with_listed_and_deleted(
             model=model, input="Hello.", voice=called, response_format="pcm"
         ).content
         for model in ("tts-1", "gpt-4o-mini-tts", "fake")
-        for called in ({"id": voice.id}, voice.id)
+        for called in ({"id": voice.id}, voice.id, f" {voice.id} ")
     ]
     assert len(set(spoken)) == 1
     gone = client.audio.voices.delete(voice.id)
     assert (gone.id, gone.object, gone.deleted) == (voice.id, "audio.voice.deleted", True)
     assert custom(server) == []
-    for called in ({"id": voice.id}, voice.id):
+    for called in ({"id": voice.id}, voice.id, f" {voice.id}"):
         with pytest.raises(openai.BadRequestError) as refused:
             client.audio.speech.create(model="tts-1", input="Hello.", voice=called)
         assert refused.value.param == "voice"

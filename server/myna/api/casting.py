@@ -37,8 +37,8 @@ async def cast(shared: Context, lend: Lend, model: str, name: str) -> Role:
     residents = shared.loaded()
     chosen = residents.speaker(model, strict=strict)
     others = _understudies(model, chosen, residents.tts.residents)
-    if is_custom(name):
-        return await _custom(shared.custom, lend, name.lower(), [chosen, *others])
+    if id_ := custom_id(name):
+        return await _custom(shared.custom, lend, id_, [chosen, *others])
     if not chosen.voices:
         await lend(chosen)  # only then it is known what it has
     there: set[Speaker] = set()
@@ -111,9 +111,10 @@ def custom_role(id_: str, speakers: Sequence[Speaker], custom: CustomVoices) -> 
     return Role(speaker, _custom_voice(id_, about, custom, speaker.service.engine))
 
 
-def is_custom(name: str) -> bool:
-    """Whether a voice's name is the id of a custom voice."""
-    return name.lower().startswith(CUSTOM)
+def custom_id(name: str) -> str | None:
+    """The id of a custom voice, if that is what a voice's name is."""
+    id_ = name.strip().lower()
+    return id_ if id_.startswith(CUSTOM) else None
 
 
 def _known(id_: str, about: CustomVoice | None) -> CustomVoice:

@@ -78,6 +78,7 @@ class Joiner:
                 _sounding(stretch.words, levels),
                 (at - begin) / self._rate_hz,
                 at / self._rate_hz,
+                (at + len(kept)) / self._rate_hz,
             )
             pause_s = PAUSES_S[stretch.ending] * self._scale if len(kept) else 0.0
             blocks += [kept, np.zeros(round(pause_s * self._rate_hz), np.float32)]
@@ -111,13 +112,13 @@ def trimmed(samples: Samples, rate_hz: int) -> Samples:
     return _faded(samples[begin:end], rate_hz)
 
 
-def _moved(words: Iterable[Word], by_s: float, earliest_s: float) -> list[Word]:
-    """The words later by so much, none before what they are spoken in."""
+def _moved(words: Iterable[Word], by_s: float, earliest_s: float, latest_s: float) -> list[Word]:
+    """The words later by so much, none before or behind what they are spoken in."""
     return [
         replace(
             word,
-            start_s=max(earliest_s, word.start_s + by_s),
-            end_s=max(earliest_s, word.end_s + by_s),
+            start_s=min(max(earliest_s, word.start_s + by_s), latest_s),
+            end_s=min(max(earliest_s, word.end_s + by_s), latest_s),
         )
         for word in words
     ]

@@ -134,6 +134,12 @@ def test_a_word_ends_with_its_sound_although_the_network_counts_the_pause_to_it(
     assert moved.end_s == pytest.approx(MARGIN_S + 0.5, abs=0.015)
 
 
+def test_a_word_without_sound_does_not_end_behind_what_is_kept() -> None:
+    late = Word(" hey", 1.0, 1.2, 1.0)
+    made = joined([Stretch(burst(), "word", (late,))], RATE_HZ)
+    assert made.words[0].start_s <= made.words[0].end_s <= len(made.samples) / RATE_HZ
+
+
 def test_a_word_that_the_network_puts_into_its_silence_does_not_begin_before_the_sound() -> None:
     early = Word(" hey", 0.0, 0.8, 1.0)
     made = joined([Stretch(burst()), Stretch(burst(), words=(early,))], RATE_HZ)

@@ -137,6 +137,10 @@ _SPELLINGS: dict[str, Replacements] = {
 }
 
 
+_LATIN_THEN_KANA = re.compile("(?<=[A-Za-z])(?=[\u3041-\u30fa])")
+"""Where espeak goes on in English, and spells out the kana that have a mark of voice."""
+
+
 def phonemes_of(text: str, language: str, espeak: Callable[[str], str]) -> str:
     """A text in Kokoro's alphabet, its marks kept where they stand.
 
@@ -162,6 +166,8 @@ def _written(mark: str) -> str:
 
 def _spoken(text: str, language: str, espeak: Callable[[str], str]) -> str:
     """Phonemes of a stretch, with the white space that it had around it."""
+    if language == "ja-JP":
+        text = _LATIN_THEN_KANA.sub(" ", text)
     if not any(char.isalnum() for char in text):
         return " " if text.strip() != text or (not text.strip() and text) else ""
     found = " ".join(_SWITCH.sub("", espeak(text)).replace("_", "").split())

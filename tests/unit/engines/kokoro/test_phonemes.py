@@ -63,6 +63,13 @@ def test_marks_stay_where_they_stand_and_those_inside_words_go_to_espeak(
     assert " ".join(echoed(text).split()) == expected
 
 
+def test_kana_that_follow_latin_letters_are_words_of_their_own() -> None:
+    """Or espeak, which reads English by then, says "Japanese letter"."""
+    heard: list[str] = []
+    phonemes_of("わたしはAIです", "ja-JP", lambda text: heard.append(text) or text)
+    assert heard == ["わたしはAI です"]
+
+
 # Runs
 
 

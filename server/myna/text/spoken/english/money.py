@@ -43,13 +43,14 @@ _CURRENCIES = _SIGNS | {
     "CNY": _Currency("yuan", "yuan"),
 }
 _SCALES = {
-    "k": "thousand", "m": "million", "mm": "million", "mn": "million", "b": "billion",
+    "k": "thousand", "m": "million", "mm": "million", "mn": "million", "mil": "million",
+    "b": "billion",
     "bn": "billion", "t": "trillion", "tn": "trillion",
 }  # fmt: skip
 
 _SIGN = r"(?P<sign>US\$|A\$|C\$|[$£€¥₹₩₽₿]|(?:USD|AUD|CAD|GBP|EUR|JPY|INR|CHF|CNY)\s?)"
 _AMOUNT = rf"(?P<amount>{FIGURE})"
-_SCALE = r"(?P<scale>\s?(?:thousand|million|billion|trillion)\b|(?:[kKMBT]|[mbt]n|mm)\b)?"
+_SCALE = r"(?P<scale>\s?(?:thousand|million|billion|trillion)\b|(?:[kKmMbBtT]|[mbt]n|mm|mil)\b)?"
 _TO = rf"(?:\s?(?P<to>[–-]|to)\s?[$£€¥₹]?(?P<most>{FIGURE}))?"
 _BEFORE = re.compile(rf"{ARTICLE}{MINUS}(?<!\w){_SIGN}{_AMOUNT}{_TO}{_SCALE}(?![\d]|[.,]\d)")
 _BEHIND = re.compile(
@@ -77,7 +78,8 @@ def _said(found: re.Match[str]) -> str:
     if scale:
         amount = f"{amount} {_SCALES.get(scale.lower(), scale)}"
     name = currency.one if is_one(amount) or article else currency.many
-    return f"{article}{minus}{amount} {name}"
+    behind = found.string[found.end() : found.end() + 1]
+    return f"{article}{minus}{amount} {name}" + (" " if behind.isalpha() else "")
 
 
 def _with_parts(amount: str, currency: _Currency) -> str:
