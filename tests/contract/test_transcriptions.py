@@ -56,6 +56,7 @@ def test_the_gpt_4o_family_counts_tokens(server, clip):  # [57]
     assert usage["total_tokens"] == usage["input_tokens"] + usage["output_tokens"]
     assert usage["output_tokens"] >= len(WORDS)
     assert all(isinstance(usage[key], int) for key in ("input_tokens", "output_tokens"))
+    assert server.transcribe(clip, {"model": " GPT-4o-Transcribe "}).json()["usage"] == usage
 
 
 def test_gpt_transcribe_names_the_language_that_it_heard(server, clip):

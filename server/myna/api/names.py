@@ -42,6 +42,13 @@ LISTS_LANGUAGES = frozenset({"gpt-transcribe", "gpt-live-transcribe"})
 """Models whose answers carry `languages`."""
 
 
+def as_hosted(model: str) -> str:
+    """One of OpenAI's names as OpenAI writes it, whatever the case and the white space around it;
+    any other name as it is."""
+    plain = model.strip().lower()
+    return plain if plain in STT_NAMES else model
+
+
 def counts_duration(model: str) -> bool:
     """Whether the model's `usage` is in seconds; the gpt-4o family counts tokens."""
     return not model.startswith("gpt-4o")

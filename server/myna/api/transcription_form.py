@@ -9,7 +9,7 @@ from typing import cast
 
 from myna.api import speaker_form
 from myna.api.forms import Form, Upload
-from myna.api.names import DIARIZE_NAMES, STT_NAMES, hosted_formats
+from myna.api.names import DIARIZE_NAMES, STT_NAMES, as_hosted, hosted_formats
 from myna.api.speaker_form import SpeakerForm
 from myna.audio.windows import Cutting
 from myna.engines.contract.transcriber import DecodingOptions, Transcriber
@@ -56,6 +56,7 @@ def read(
         raise BadRequest(
             "you must provide a file to transcribe in the form field `file`", param="file"
         )
+    model = as_hosted(model)
     format_ = _format(form, model, task, strict=strict)
     granularities = _granularities(form, format_, strict=strict)
     logprobs = "logprobs" in _each(form, "include", ("logprobs",))

@@ -76,7 +76,10 @@ class Reading:
     def result(self) -> WindowResult:
         """The window's segments in the recording's time."""
         segments: list[Segment] = []
-        words = monotone(self.words, self.job.window.seconds)
+        window = self.job.window
+        # Alignment may reach beyond the timestamp behind which the rest is a window of its own.
+        until_s = window.seconds if self.rest_from_s is None else self.rest_from_s - window.start_s
+        words = monotone(self.words, until_s)
         token = 0
         for span in self.spans:
             behind = token + sum(1 for value in span.tokens if value < self.vocabulary.base.eot)

@@ -100,6 +100,15 @@ def test_a_window_that_closes_with_two_goes_on_from_there():
     assert len(result.segments) == 2
 
 
+def test_words_do_not_reach_into_what_is_sent_again():
+    tokens = (at(0), 1, at(2), at(2), 2, at(20), at(20))
+    read = reading(*tokens, start_s=60.0, options=WORDS)
+    read.words = [word(" one", 1, start_s=0.5, end_s=1.5), word(" two", 2, start_s=19.0, end_s=21)]
+    result = read.result()
+    assert result.segments[-1].end_s == pytest.approx(80.0)
+    assert result.segments[-1].words[-1].end_s == pytest.approx(80.0)
+
+
 def test_less_than_the_silence_at_the_end_is_not_sent_again():
     assert reading(at(0), 1, at(29.3), at(29.3)).result().rest_from_s is None
     assert reading(at(0), 1, at(5.3), at(5.3), window_s=6.0).result().rest_from_s is None
