@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import threading
+import time
 from collections.abc import Callable, Coroutine, Hashable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -439,12 +440,19 @@ def test_features_that_cannot_be_made_fail_the_request(opened, engine):
 
 
 def test_leaving_early_takes_back_what_waits_and_closes_the_file(opened, engine, workers):
-    go, running = threading.Event(), threading.Semaphore(0)
+    go, begun, running = threading.Event(), threading.Event(), threading.Semaphore(0)
 
     def hear(job: WindowJob) -> WindowResult:
         if number(job):
+            begun.set()
             running.release()
             assert go.wait(WAIT_S)
+        else:  # not before there is one for this thread, too: the next come when it is asked again
+            assert begun.wait(WAIT_S)
+            until_s = time.monotonic() + WAIT_S
+            while not workers.queued_s:
+                assert time.monotonic() < until_s
+                time.sleep(0.001)
         return engine.said(job)
 
     engine.hear = hear
