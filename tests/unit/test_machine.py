@@ -115,13 +115,13 @@ print(suit_engines(1), sys.getswitchinterval())
 """
 
 
-@on_glibc
 def test_a_process_with_engines_keeps_what_is_freed_and_has_threads_take_turns_sooner():
+    """The second everywhere, the first where the C library has a setting for it."""
     done = subprocess.run(
         [sys.executable, "-c", SUITED], capture_output=True, text=True, check=True, timeout=240
     )
     keeps, interval_s = done.stdout.split()
-    assert keeps == "True"
+    assert keeps == str(platform.libc_ver()[0] == "glibc")
     assert float(interval_s) <= 0.0005
 
 
